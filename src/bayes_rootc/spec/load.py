@@ -1,0 +1,108 @@
+"""Read a model file: schema first, meaning second; every error names file, key path and value."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bayes_rootc.errors import SpecError
+from bayes_rootc.files import sha256_of_text
+from bayes_rootc.spec.turnover import TurnoverSpec
+
+SPECS: dict[str, type[TurnoverSpec]] = {"turnover": TurnoverSpec}
+"""Model name in the file → its typed view."""
+
+
+def load_spec(path: Path | str) -> TurnoverSpec:
+    """Read and check a model file.
+
+    Parameters
+    ----------
+    path : path
+        A TOML file such as ``models/turnover.toml``.
+
+    Returns
+    -------
+    TurnoverSpec
+        The frozen specification.
+
+    Raises
+    ------
+    SpecError
+        If the file cannot be read, is not TOML, has unknown keys (the nearest valid name is
+        given), or a value of the wrong type or range.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{path}: not valid TOML: {error}") from None
+    return parse_spec(content, where=str(path))
+
+
+def parse_spec(content: dict[str, Any], where: str = "spec") -> TurnoverSpec:
+    """Check a specification given as a dictionary; errors as in :func:`load_spec`."""
+    name = content.get("model")
+    if not isinstance(name, str) or name not in SPECS:
+        valid = ", ".join(f'"{known}"' for known in SPECS)
+        raise SpecError(f"{where}: model = {name!r} is unknown; it must be one of {valid}")
+    try:
+        return SPECS[name].model_validate(content)
+    except ValidationError as error:
+        lines = [_explain(issue, SPECS[name]) for issue in error.errors()]
+        raise SpecError("\n".join(f"{where}: {line}" for line in lines)) from None
+
+
+def dump_spec(spec: TurnoverSpec) -> dict[str, Any]:
+    """Return the specification as a plain dictionary that :func:`parse_spec` reads back."""
+    return spec.model_dump(mode="json", by_alias=True)
+
+
+def spec_hash(spec: TurnoverSpec) -> str:
+    """Return the sha256 of the specification's canonical JSON: same meaning, same hash."""
+    return sha256_of_text(json.dumps(dump_spec(spec), sort_keys=True, ensure_ascii=False))
+
+
+def _explain(issue: Any, root: type[BaseModel]) -> str:
+    location = [str(part) for part in issue["loc"]]
+    # Discriminated unions put the tag of the chosen member into the path; people do not write it.
+    if location[:1] == ["priors"] and len(location) > 3:
+        del location[2]
+    key = ".".join(location)
+    if issue["type"] == "extra_forbidden":
+        return f"unknown key {key}; {_nearest(location, root)}"
+    if issue["type"] == "missing":
+        return f"{key} is missing; it must be given"
+    value = issue["input"]
+    shown = "" if isinstance(value, dict) else f" = {value!r}"
+    return f"{key}{shown} is wrong; {issue['msg']}"
+
+
+def _nearest(location: list[str], root: type[BaseModel]) -> str:
+    valid = _valid_names(location[:-1], root)
+    close = difflib.get_close_matches(location[-1], valid, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {'.'.join([*location[:-1], close[0]])}?"
+    return f"valid here: {', '.join(valid)}"
+
+
+def _valid_names(parents: list[str], model: type[BaseModel]) -> list[str]:
+    for parent in parents:
+        field = model.model_fields[parent].annotation
+        if not (isinstance(field, type) and issubclass(field, BaseModel)):
+            return sorted({name for member in _members(field) for name in member.model_fields})
+        model = field
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _members(union: Any) -> list[type[BaseModel]]:
+    return [member for member in getattr(union, "__args__", ()) if isinstance(member, type)]

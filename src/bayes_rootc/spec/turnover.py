@@ -1,0 +1,112 @@
+"""Typed view of ``models/turnover.toml``: what to fit, frozen and versioned."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bayes_rootc.spec.priors import HalfNormal, LogNormal, Normal, Prior
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+PositivePrior = Annotated[HalfNormal | LogNormal, Field(discriminator="dist")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataSection(_Section):
+    """Which layers enter. Every ``keep_*`` is off where the default is to leave out."""
+
+    covariates: Annotated[tuple[Literal["mat", "map"], ...], Field(strict=False)] = ("mat", "map")
+    keep_peat: bool = False
+    keep_organic: bool = False
+    keep_point_samples: bool = False
+    keep_duplicates: bool = False
+    keep_unpublished: bool = False
+    keep_implausible: bool = True
+    max_depth_cm: Annotated[float, Field(gt=0, le=200)] = 200.0
+
+
+class AtmosphereSection(_Section):
+    """Which atmosphere the pools see."""
+
+    initial: Literal["constant", "calibrated"] = "constant"
+    prebomb_delta14c: Annotated[float, Field(ge=-100, le=100)] = 0.0
+    lag: Annotated[float, Field(ge=0, le=100)] = 0.0
+
+
+class LikelihoodSection(_Section):
+    """Constants of the likelihood table."""
+
+    default_sd: Positive = 6.0
+    floor_sd: Positive = 3.0
+    model_sd: Annotated[float, Field(ge=0)] = 8.0
+    student_t_df: Annotated[float, Field(ge=2)] = 4.0
+    theta_step: Annotated[float, Field(gt=0, le=0.05)] = 0.02
+    k_min: Annotated[float, Field(ge=1e-7, le=1e-4)] = 1e-6
+    k_max: Annotated[float, Field(ge=0.5, le=10)] = 2.0
+
+
+class ModelSection(_Section):
+    """Constants of the hierarchy."""
+
+    reference_depth_cm: Annotated[float, Field(ge=0, le=200)] = 20.0
+
+
+class TurnoverPriors(_Section):
+    """Priors of the population parameters."""
+
+    alpha: Prior
+    beta: Prior
+    gamma: Prior
+    sigma_biome: PositivePrior
+    sigma_slope: PositivePrior
+    sigma_profile: PositivePrior
+    tau: PositivePrior
+
+
+class SamplerSection(_Section):
+    """How long to sample."""
+
+    chains: Annotated[int, Field(ge=2, le=64)] = 4
+    tune: Annotated[int, Field(ge=100)] = 1000
+    draws: Annotated[int, Field(ge=50)] = 1000
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 20260101
+    keep_draws: Count = 1000
+
+
+class GateSection(_Section):
+    """What the diagnostics must show before a fit is called converged."""
+
+    r_hat_max: Annotated[float, Field(gt=1)] = 1.01
+    ess_min: Positive = 400.0
+    divergences_max: Annotated[int, Field(ge=0)] = 0
+    e_bfmi_min: Annotated[float, Field(gt=0, lt=1)] = 0.3
+
+
+class TurnoverSpec(_Section):
+    """One model file for the turnover model."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    model: Literal["turnover"]
+    data: DataSection = DataSection()
+    atmosphere: AtmosphereSection = AtmosphereSection()
+    likelihood: LikelihoodSection = LikelihoodSection()
+    model_options: ModelSection = ModelSection()
+    priors: TurnoverPriors
+    sampler: SamplerSection = SamplerSection()
+    gate: GateSection = GateSection()
+
+    @model_validator(mode="after")
+    def _floor_below_default(self) -> TurnoverSpec:
+        if self.likelihood.floor_sd > self.likelihood.default_sd:
+            raise ValueError("likelihood.floor_sd must not be above likelihood.default_sd")
+        return self
+
+
+__all__ = ["HalfNormal", "LogNormal", "Normal", "TurnoverSpec"]
