@@ -1,0 +1,79 @@
+"""Prior and posterior of every population parameter, with the truth where it is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from bayes_rootc.report.figures.style import COLOURS, GREY, INK, legend_below, panels, styled
+from bayes_rootc.report.stored import POPULATION, Floats, parameters
+
+BINS_PRIOR, BINS_POSTERIOR = 40, 25
+
+
+def _histogram(values: Floats, bins: int, low: float, high: float) -> tuple[Floats, Floats]:
+    counts, edges = np.histogram(values, bins=bins, range=(low, high))
+    return counts / max(1, counts.max()), edges
+
+
+def data(run: xr.DataTree) -> pd.DataFrame:
+    """Histogram bins: parameter, kind (prior, posterior), left, right, height (peak = 1), truth."""
+    prior = {p.label: p.draws.ravel() for p in parameters(run, POPULATION, where="prior")}
+    parts = []
+    for parameter in parameters(run, POPULATION):
+        draws = parameter.draws.ravel()
+        span = max(float(np.ptp(draws)), 1e-6)
+        shapes = {"posterior": (draws, BINS_POSTERIOR, draws.min() - 0.02 * span, draws.max())}
+        if parameter.label in prior:
+            values = prior[parameter.label]
+            low, high = np.quantile(values, (0.005, 0.995))
+            low = 0.0 if values.min() >= 0 else low
+            shapes["prior"] = (values, BINS_PRIOR, low, high)
+        for kind, (values, bins, low, high) in shapes.items():
+            heights, edges = _histogram(values, bins, float(low), float(high) + 0.02 * span)
+            part = {"left": edges[:-1], "right": edges[1:], "height": heights}
+            frame = pd.DataFrame(part).assign(truth=parameter.truth, unit=parameter.units)
+            frame.insert(0, "parameter", parameter.label)
+            frame.insert(1, "kind", kind)
+            parts.append(frame)
+    return pd.concat(parts, ignore_index=True)
+
+
+@styled
+def draw(run: xr.DataTree) -> Figure:
+    """Draw one panel per parameter; both densities are scaled to their own peak."""
+    table = data(run)
+    names = list(dict.fromkeys(table["parameter"]))
+    figure, axes = panels(len(names), columns=4, width=9.0, row_height=2.0)
+    for ax, name in zip(axes, names, strict=True):
+        here = table[table["parameter"] == name]
+        for kind, colour, alpha in (("prior", GREY, 0.35), ("posterior", COLOURS[0], 0.8)):
+            bins = here[here["kind"] == kind]
+            if bins.empty:
+                continue
+            edges = np.append(bins["left"], bins["right"].iloc[-1])
+            ax.stairs(bins["height"], edges, fill=True, color=colour, alpha=alpha, lw=0)
+        truth = float(here["truth"].iloc[0])
+        if np.isfinite(truth):
+            ax.axvline(truth, color=COLOURS[1], lw=1.6, ls="--")
+        ax.set_ylim(0, 1.08)
+        ax.set_yticks([0, 0.5, 1])
+        unit = here["unit"].iloc[0]
+        ax.set_xlabel(f"{name} ({'–' if unit == '1' else unit})")
+    for ax in axes[::4]:
+        ax.set_ylabel("density / peak (–)")
+    handles: list[object] = [
+        Patch(color=GREY, alpha=0.35, label="prior"),
+        Patch(color=COLOURS[0], alpha=0.8, label="posterior"),
+    ]
+    if table["truth"].notna().any():
+        handles.append(
+            Line2D([], [], color=COLOURS[1], ls="--", label="truth of the simulated world")
+        )
+    legend_below(figure, handles)
+    figure.suptitle("Prior and posterior of the population parameters", color=INK)
+    return figure

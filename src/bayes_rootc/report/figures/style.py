@@ -1,0 +1,126 @@
+"""How figures look: one local style, colours safe for colour-blind readers, plain numbers.
+
+Nothing here touches matplotlib's global options: ``styled`` opens a style for one drawing, and
+figures are made with the object interface, without pyplot.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+from collections.abc import Callable, Sequence
+
+import matplotlib as mpl
+import xarray as xr
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from bayes_rootc.layers import MAX_DEPTH_CM
+
+Draw = Callable[[xr.DataTree], Figure]
+
+# Okabe & Ito (2008), without yellow, which vanishes on white paper.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
+    "-",
+    "--",
+    "-.",
+    ":",
+    (0, (6, 2, 1, 2, 1, 2)),
+    (0, (1, 3)),
+    (0, (8, 3)),
+)
+GREY = "#8a8a8a"
+PALE = "#d5d5d5"
+INK = "#222222"
+DPI = 150
+
+_STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "figure.facecolor": "white",
+    # Labels may come from data; a dollar sign in a name is not mathematics.
+    "text.parse_math": False,
+}
+
+
+def styled(draw: Draw) -> Draw:
+    """Run a drawing function under the report's style, whatever the user's own settings."""
+
+    @functools.wraps(draw)
+    def wrapped(run: xr.DataTree) -> Figure:
+        with style.context(["default", _STYLE]):
+            return draw(run)
+
+    return wrapped
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure (inches) with its own Agg canvas and room for labels."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def panels(
+    n: int, *, columns: int, width: float, row_height: float, top: float = 0.6, **share: bool
+) -> tuple[Figure, list[Axes]]:
+    """Make ``n`` panels in rows of ``columns``; the rest of the last row stays empty."""
+    columns = max(1, min(columns, n))
+    rows = max(1, math.ceil(n / columns))
+    figure = new_figure(width, row_height * rows + top)
+    grid = figure.subplots(rows, columns, squeeze=False, **share)
+    axes = list(grid.ravel())
+    for spare in axes[n:]:
+        spare.remove()
+    return figure, axes[:n]
+
+
+def depth_colours() -> tuple[Colormap, Normalize]:
+    """Colour map of depth (cm): dark at depth, so that it reads in grey too."""
+    return mpl.colormaps["viridis_r"], Normalize(0.0, float(MAX_DEPTH_CM))
+
+
+def plain_number(value: float, _position: object = None) -> str:
+    """Write a tick without powers: 0.5, 10, 10,000."""
+    return f"{value:,.0f}" if abs(value) >= 1 else f"{value:g}"
+
+
+def years_axis(axes: Axes, low: float, high: float) -> None:
+    """Make x a logarithmic axis of years with plain numbers."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    decades = math.log10(high / low)
+    axes.xaxis.set_major_locator(LogLocator(base=10.0 if decades < 5 else 100.0, numticks=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(plain_number))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_below(figure: Figure, handles: Sequence[object], columns: int = 4) -> None:
+    """Put one legend under all panels, where it covers nothing."""
+    texts = [str(handle.get_label()) for handle in handles]  # type: ignore[attr-defined]
+    figure.legend(handles, texts, loc="outside lower center", ncols=columns)
+
+
+def to_png(figure: Figure) -> bytes:
+    """Render to PNG; the same figure gives the same bytes (no date, no software version)."""
+    buffer = io.BytesIO()
+    with style.context(["default", _STYLE]):
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
