@@ -1,0 +1,268 @@
+"""From raw rows to the table of layers that enters a fit: validation, selection, counts."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bayes_rootc.data.duplicates import IDENTITY, copies
+from bayes_rootc.data.validate import AtmosphereMax, implausible, impossible
+from bayes_rootc.errors import DataError
+from bayes_rootc.files import sha256_of_text
+from bayes_rootc.spec.turnover import DataSection
+
+TABLE_COLUMNS = (
+    "row", "entry", "site", "profile", "lat", "lon", "biome", "top_cm", "bottom_cm",
+    "sample_year", "delta14c", "delta14c_err", "mat", "map",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Rows left out for one reason.
+
+    Attributes
+    ----------
+    reason : str
+        Key, such as ``peatland``.
+    text : str
+        The reason for people.
+    rows : tuple of int
+        Data row numbers in the file.
+    """
+
+    reason: str
+    text: str
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LayerData:
+    """The layers that enter a fit, and what became of the rest of the file.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Kept layers in file order, columns :data:`TABLE_COLUMNS`; ``biome`` is one per profile.
+    source : str
+        ``real``, ``simulated`` or ``file``.
+    origin : str
+        Path, or a description of the simulated world.
+    format : str
+        Name of the reader.
+    n_read : int
+        Rows in the file: the kept and the dropped.
+    drops : tuple of Drop
+        By reason; a row is counted under the first that applies.
+    implausible : DataFrame
+        Kept layers worth a look: row, profile, delta14c, sample_year, why.
+    data_hash : str
+        sha256 of the table's content.
+    truth : dict or None
+        Parameters of the simulated world.
+    notes : tuple of str
+        What was changed in the table, and what else its user should know.
+    """
+
+    table: pd.DataFrame
+    source: str
+    origin: str
+    format: str
+    n_read: int
+    drops: tuple[Drop, ...]
+    implausible: pd.DataFrame
+    data_hash: str
+    truth: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a row may be left out: key, text, and which rows of the raw frame it concerns."""
+
+    key: str
+    text: str
+    applies: Callable[[pd.DataFrame, DataSection], pd.Series]
+
+
+def _missing(*columns: str) -> Callable[[pd.DataFrame, DataSection], pd.Series]:
+    return lambda raw, select: raw[list(columns)].isna().any(axis="columns")
+
+
+def _unless(flag: str, column: str) -> Callable[[pd.DataFrame, DataSection], pd.Series]:
+    return lambda raw, select: raw[column].astype(bool) & (not getattr(select, flag))
+
+
+def _below(raw: pd.DataFrame, select: DataSection) -> pd.Series:
+    return (raw["bottom_cm"] > select.max_depth_cm) | (raw["top_cm"] >= select.max_depth_cm)
+
+
+def _points(raw: pd.DataFrame, select: DataSection) -> pd.Series:
+    return (raw["top_cm"] == raw["bottom_cm"]) & (not select.keep_point_samples)
+
+
+def _duplicates(raw: pd.DataFrame, select: DataSection) -> pd.Series:
+    same = raw["duplicate"] | copies(raw, [raw[name] for name in IDENTITY])
+    return same & (not select.keep_duplicates)
+
+
+REASONS = (
+    Reason("no_delta14c", "no Δ14C", _missing("delta14c")),
+    Reason("no_sample_year", "no sample year", _missing("sample_year")),
+    Reason("no_place", "no latitude or longitude", _missing("lat", "lon")),
+    Reason("no_depth", "no top or bottom", _missing("top_cm", "bottom_cm")),
+    Reason(
+        "organic",
+        "organic layer (keep with data.keep_organic)",
+        _unless("keep_organic", "organic"),
+    ),
+    Reason("peatland", "peatland (keep with data.keep_peat)", _unless("keep_peat", "peat")),
+    Reason("below_max_depth", "reaches below data.max_depth_cm", _below),
+    Reason(
+        "above_mineral",
+        "begins above the mineral soil, from which depth is counted",
+        lambda raw, select: raw["top_cm"] < 0,
+    ),
+    Reason(
+        "zero_thickness",
+        "point sample, top equals bottom (keep with data.keep_point_samples)",
+        _points,
+    ),
+    Reason("duplicate", "copy of another row (keep with data.keep_duplicates)", _duplicates),
+    Reason(
+        "unpublished",
+        "entry named unpublished (keep with data.keep_unpublished)",
+        _unless("keep_unpublished", "unpublished"),
+    ),
+    Reason("no_biome", "biome unknown", _missing("biome")),
+)
+IMPLAUSIBLE = ("implausible", "implausible Δ14C (keep with data.keep_implausible)")
+
+
+def build_layers(
+    raw: pd.DataFrame,
+    *,
+    source: str,
+    origin: str,
+    format: str,
+    select: DataSection,
+    atmosphere_max: AtmosphereMax | None = None,
+    truth: dict[str, Any] | None = None,
+) -> LayerData:
+    """Validate raw rows and select the layers that enter a fit.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        Rows as the readers return them (:data:`bayes_rootc.data.readers.RAW_COLUMNS`).
+    source : {"real", "simulated", "file"}
+        What a reader of the output must know about the data.
+    origin : str
+        Path or description; named in every error.
+    format : str
+        Name of the reader.
+    select : DataSection
+        Which layers enter.
+    atmosphere_max : callable, optional
+        Latitudes and sample years → largest atmospheric Δ14C up to then, ‰; by default
+        :func:`bayes_rootc.radiocarbon.atmosphere.maximum_before`.
+    truth : dict, optional
+        Parameters of a simulated world, passed on.
+
+    Returns
+    -------
+    LayerData
+        Kept layers and counts; ``n_read`` is the sum of both.
+
+    Raises
+    ------
+    DataError
+        If there is no row, or a value is impossible; every such value is named.
+    """
+    if raw.empty:
+        raise DataError(f"{origin}: no data rows; a table needs one row per layer")
+    problems = impossible(raw)
+    if problems:
+        raise DataError("\n".join(f"{origin}: {problem}" for problem in problems))
+    if atmosphere_max is None:
+        from bayes_rootc.radiocarbon.atmosphere import maximum_before
+
+        atmosphere_max = maximum_before
+    raw = raw.sort_values("row", kind="stable").reset_index(drop=True)
+    raw["lon"] = raw["lon"].where(raw["lon"] <= 180.0, raw["lon"] - 360.0)
+    raw, notes = _one_biome_per_profile(raw)
+    kept, drops = _select(raw, select)
+    listed = implausible(kept, atmosphere_max)
+    if not select.keep_implausible and len(listed):
+        drops.append(Drop(*IMPLAUSIBLE, tuple(int(row) for row in listed["row"])))
+        kept = kept[~kept["row"].isin(listed["row"])]
+        listed = listed.iloc[:0]
+    table = _typed(kept)
+    return LayerData(
+        table=table,
+        source=source,
+        origin=origin,
+        format=format,
+        n_read=len(raw),
+        drops=tuple(drops),
+        implausible=listed,
+        data_hash=table_hash(table),
+        truth=truth,
+        notes=notes,
+    )
+
+
+def table_hash(table: pd.DataFrame) -> str:
+    """Return the sha256 of a table's content in its order: column names and values, no types."""
+    content = {
+        name: [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in column]
+        for name, column in ((str(name), table[name].tolist()) for name in table.columns)
+    }
+    return sha256_of_text(json.dumps(content, ensure_ascii=False))
+
+
+def _select(raw: pd.DataFrame, select: DataSection) -> tuple[pd.DataFrame, list[Drop]]:
+    left = pd.Series(True, index=raw.index)
+    drops = []
+    for reason in REASONS:
+        concerned = left & reason.applies(raw, select).astype(bool)
+        if concerned.any():
+            rows = tuple(int(row) for row in raw.loc[concerned, "row"])
+            drops.append(Drop(reason.key, reason.text, rows))
+        left &= ~concerned
+    return raw[left], drops
+
+
+def _one_biome_per_profile(raw: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    # A pit stands in one biome. Where its rows name several, most of them decide, then the
+    # shallowest: in the compilation of He et al. (2016) five forest profiles of McFarlane_2013
+    # run grassland, cropland, shrubland, tundra downward, a spreadsheet series filled down.
+    named = raw[raw["biome"].notna() & (raw["profile"] != "")]
+    counts = named.groupby(["profile", "biome"], as_index=False).agg(
+        n=("row", "size"), top=("top_cm", "min"), row=("row", "min")
+    )
+    ranked = counts.sort_values(["n", "top", "row"], ascending=[False, True, True])
+    first = ranked.drop_duplicates("profile").set_index("profile")["biome"]
+    biome = raw["profile"].map(first).astype(float)
+    changed = biome.notna() & (biome != raw["biome"])
+    if not changed.any():
+        return raw, ()
+    profiles = sorted(set(raw.loc[changed, "profile"]))
+    names = ", ".join(profiles[:10]) + (", ..." if len(profiles) > 10 else "")
+    note = (
+        f"{int(changed.sum())} rows were given the biome of the other rows of their profile "
+        f"(profiles {names})"
+    )
+    return raw.assign(biome=biome.where(biome.notna(), raw["biome"])), (note,)
+
+
+def _typed(kept: pd.DataFrame) -> pd.DataFrame:
+    table = kept.loc[:, list(TABLE_COLUMNS)].reset_index(drop=True)
+    table["row"] = table["row"].astype("int64")
+    table["biome"] = table["biome"].astype("int64")
+    return table

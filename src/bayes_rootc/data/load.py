@@ -1,0 +1,62 @@
+"""One call from a place to the layers that enter a fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bayes_rootc.data.layers import LayerData, build_layers
+from bayes_rootc.data.locate import ENVIRONMENT, DataLocation, locate_data
+from bayes_rootc.data.readers import check_file, detect, reader_named
+from bayes_rootc.errors import DataError
+from bayes_rootc.spec.turnover import DataSection
+
+
+def load_layers(data: Path | None, select: DataSection, format: str | None = None) -> LayerData:
+    """Locate, recognise, read, validate and select.
+
+    Parameters
+    ----------
+    data : Path, optional
+        A data folder or a table; without it the environment variable or the fetched data.
+    select : DataSection
+        Which layers enter.
+    format : str, optional
+        Name of a reader; by default the format is recognised by its columns.
+
+    Returns
+    -------
+    LayerData
+        At least one layer.
+
+    Raises
+    ------
+    DataError
+        If there are no data, the table cannot be read or holds impossible values, or no layer
+        is left.
+    """
+    location = locate_data(data)
+    if location is None:
+        raise DataError(
+            f"no data: give --data FOLDER_OR_FILE, set {ENVIRONMENT}, or run `data fetch`"
+        )
+    layers = read_layers(location, select, format)
+    if layers.table.empty:
+        reasons = ", ".join(f"{len(drop.rows)} {drop.text}" for drop in layers.drops)
+        raise DataError(f"{layers.origin}: no layer is left of {layers.n_read}: {reasons}")
+    return layers
+
+
+def read_layers(
+    location: DataLocation, select: DataSection, format: str | None = None
+) -> LayerData:
+    """Read and select the layers of a table that was found; errors as in :func:`load_layers`."""
+    check_file(location.layers)
+    reader = detect(location.layers) if format is None else reader_named(format)
+    raw = reader.read(location.layers, location.folder)
+    return build_layers(
+        raw,
+        source=location.source,
+        origin=str(location.layers),
+        format=reader.name,
+        select=select,
+    )

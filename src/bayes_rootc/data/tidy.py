@@ -1,0 +1,170 @@
+"""Reader of tidy tables: ``radiocarbon_layers.csv``, and a user's own CSV in the same manner."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bayes_rootc.data.csv_text import read_header, read_table
+from bayes_rootc.data.duplicates import copies
+from bayes_rootc.data.numbers import Cells, text
+from bayes_rootc.errors import DataError
+from bayes_rootc.layers import BIOME_KEYS, BIOMES
+from bayes_rootc.units import Floats
+
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "profile": ("profile", "profile_id"),
+    "lat": ("lat", "latitude"),
+    "lon": ("lon", "longitude"),
+    "top_cm": ("top_cm", "layer_top_cm"),
+    "bottom_cm": ("bottom_cm", "layer_bottom_cm"),
+    "sample_year": ("sample_year",),
+    "delta14c": ("delta14c", "d14c"),
+    "biome": ("biome",),
+}
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "entry": ("entry",),
+    "site": ("site",),
+    "delta14c_err": ("delta14c_err", "d14c_err"),
+    "mat": ("mat",),
+    "map": ("map",),
+    "organic": ("organic_layer", "organic"),
+    "peat": ("peatland", "peat"),
+    "qc_flags": ("qc_flags",),
+    "original_top": ("layer_top_orig_cm",),
+    "original_bottom": ("layer_bottom_orig_cm",),
+}
+"""Our name → names in a header, in any case."""
+
+NUMBERS = (
+    "lat", "lon", "top_cm", "bottom_cm", "sample_year", "delta14c", "delta14c_err", "mat", "map",
+    "original_top", "original_bottom",
+)  # fmt: skip
+DUPLICATE_FLAG = "same_place_depth_d14c_as_other_row"
+UNPUBLISHED = "npublished"
+TELLING = 4
+"""A file with this many of the required columns is meant for this reader, if not complete."""
+
+
+def matches(path: Path) -> bool:
+    """Whether a file's header has most of the required columns."""
+    names = {name.lower() for name in read_header(path)}
+    return sum(not names.isdisjoint(known) for known in REQUIRED.values()) >= TELLING
+
+
+def read(path: Path, folder: Path | None = None) -> pd.DataFrame:
+    """Read a tidy table.
+
+    Parameters
+    ----------
+    path : Path
+        CSV in UTF-8; depths in cm below the top of the mineral soil, Δ14C and its error in ‰,
+        sample year as calendar year, mat in degC, map in mm yr-1, biome as number 1-9, key or
+        name.
+    folder : Path, optional
+        Not used: the table names its biomes.
+
+    Returns
+    -------
+    DataFrame
+        :data:`bayes_rootc.data.readers.RAW_COLUMNS`, one row per data row.
+
+    Raises
+    ------
+    DataError
+        If a required column is missing or two columns mean the same, or a cell is not what its
+        column needs.
+    """
+    table = read_table(path)
+    columns = _columns(path, table.header)
+    n_rows = len(table.rows)
+    empty = [""] * n_rows
+    found = {
+        name: table.column(columns[name]) if name in columns else empty
+        for name in (*REQUIRED, *OPTIONAL)
+    }
+    cells = Cells(str(path))
+    raw = pd.DataFrame({"row": np.arange(1, n_rows + 1)})
+    for name in ("entry", "site", "profile"):
+        raw[name] = [text(cell) for cell in found[name]]
+    for name in NUMBERS:
+        raw[name] = cells.numbers(columns.get(name, name), found[name])
+    raw["biome"] = _biomes(cells, columns["biome"], found["biome"])
+    for name in ("organic", "peat"):
+        raw[name] = cells.flags(columns.get(name, name), found[name])
+    cells.finish()
+    raw["unpublished"] = raw["entry"].str.contains(UNPUBLISHED).astype(bool)
+    flagged = pd.Series([DUPLICATE_FLAG in flags.split(";") for flags in found["qc_flags"]])
+    raw["duplicate"] = _copies(raw, flagged)
+    return raw.drop(columns=["original_top", "original_bottom"])
+
+
+def biome_number(label: str) -> float:
+    """Return the number of a biome given as number, key or name; NaN if there is none such.
+
+    Examples
+    --------
+    >>> biome_number("tundra"), biome_number("7"), biome_number("Boreal forests")
+    (7.0, 7.0, 6.0)
+    """
+    label = label.strip().lower()
+    for biome in BIOMES.values():
+        if label in {str(biome.number), f"{biome.number}.0", biome.key, biome.name.lower()}:
+            return float(biome.number)
+    return math.nan
+
+
+def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    for name, known in (REQUIRED | OPTIONAL).items():
+        present = [written for written in header if written.lower() in known]
+        if len(present) > 1:
+            both = " and ".join(present)
+            raise DataError(f"{path}: columns {both} mean the same ({name}); keep one of them")
+        if present:
+            columns[name] = present[0]
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        wanted = "; ".join(_wanted(name, header) for name in missing)
+        raise DataError(f"{path}: missing column: {wanted}. The header has {', '.join(header)}")
+    return columns
+
+
+def _wanted(name: str, header: Sequence[str]) -> str:
+    lower = {written.lower(): written for written in header}
+    close = [
+        lower[near]
+        for known in REQUIRED[name]
+        for near in difflib.get_close_matches(known, lower, n=1, cutoff=0.6)
+    ]
+    hint = f", did you mean {close[0]!r}?" if close else ""
+    return f"{' or '.join(REQUIRED[name])}{hint}"
+
+
+def _biomes(cells: Cells, column: str, labels: Sequence[str]) -> Floats:
+    numbers = np.full(len(labels), math.nan)
+    for index, label in enumerate(labels):
+        if not text(label):
+            continue
+        numbers[index] = biome_number(label)
+        if math.isnan(numbers[index]):
+            close = difflib.get_close_matches(label.lower(), BIOME_KEYS, n=1, cutoff=0.4)
+            hint = f"did you mean {close[0]}? " if close else ""
+            keys = ", ".join(BIOME_KEYS)
+            right = f"is not a biome; {hint}It must be a number from 1 to 9 or one of {keys}"
+            cells.refuse(index + 1, column, label, right)
+    return numbers
+
+
+def _copies(raw: pd.DataFrame, flagged: pd.Series) -> pd.Series:
+    # The flag stands on every row of a group, so one of each group must stay. The groups were
+    # made from place, depth as reported and Δ14C, under whichever profile or entry.
+    top = raw["original_top"].fillna(raw["top_cm"])
+    bottom = raw["original_bottom"].fillna(raw["bottom_cm"])
+    keys = [raw["lat"], raw["lon"], top, bottom, raw["delta14c"]]
+    return copies(raw, [key.where(flagged) for key in keys])
