@@ -1,0 +1,116 @@
+"""The hierarchical turnover model as a PyMC model (design: θ_i, η_p, a_b, s_b)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+from numpy.typing import ArrayLike, NDArray
+
+from bayes_rootc.layers import BIOME, COVARIATE, LAYER, PROFILE
+from bayes_rootc.models.quadrature_op import log_marginal
+from bayes_rootc.radiocarbon.quadrature import Nodes
+from bayes_rootc.spec.priors import FAMILIES, Prior
+from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.units import Floats
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Everything but Δ14C that the hierarchy needs.
+
+    Attributes
+    ----------
+    profile : ndarray of int, shape (N,)
+        Profile of each layer, 0 to P - 1.
+    biome : ndarray of int, shape (P,)
+        Biome of each profile, 0 to B - 1.
+    depth : ndarray, shape (N,)
+        Depth basis of each layer; see :func:`depth_basis`.
+    covariates : ndarray, shape (P, C)
+        Standardised covariates of the profiles; C may be 0.
+    profiles, biomes, covariate_names : tuple of str
+        Labels.
+    """
+
+    profile: Index
+    biome: Index
+    depth: Floats
+    covariates: Floats
+    profiles: tuple[str, ...]
+    biomes: tuple[str, ...]
+    covariate_names: tuple[str, ...]
+
+
+def depth_basis(depth_cm: ArrayLike, reference_cm: float) -> Floats:
+    """d(z) = log1p(z/10) - log1p(reference/10): 0 at the reference depth.
+
+    Parameters
+    ----------
+    depth_cm : array_like
+        Depth of the middle of a layer, cm, 0 or more.
+    reference_cm : float
+        Depth at which the intercepts are defined, cm.
+    """
+    return np.log1p(np.asarray(depth_cm, float) / 10.0) - np.log1p(reference_cm / 10.0)
+
+
+def build_model(spec: TurnoverSpec, design: Design, nodes: Nodes) -> pm.Model:
+    """Build the model; every random effect is centred, which the data here are rich enough for.
+
+    Parameters
+    ----------
+    spec : TurnoverSpec
+        Priors.
+    design : Design
+        Hierarchy.
+    nodes : Nodes
+        Likelihood of the layers, shape (N, W).
+
+    Returns
+    -------
+    pymc.Model
+        Free variables: alpha, beta, gamma, sigma_biome, sigma_slope, sigma_profile, tau, a_biome,
+        s_biome, eta_profile.
+    """
+    coords = {
+        BIOME: design.biomes,
+        PROFILE: design.profiles,
+        LAYER: np.arange(len(design.profile)),
+        COVARIATE: design.covariate_names,
+    }
+    priors = spec.priors
+    with pm.Model(coords=coords) as model:
+        profile = pm.Data("profile_index", design.profile, dims=LAYER)
+        biome = pm.Data("profile_biome_index", design.biome, dims=PROFILE)
+        depth = pm.Data("depth_basis", design.depth, dims=LAYER)
+        theta = pm.Data("node_theta", nodes.theta)
+        log_weight = pm.Data("node_log_weight", nodes.log_weight)
+
+        alpha = _variable("alpha", priors.alpha)
+        beta = _variable("beta", priors.beta)
+        sigma_biome = _variable("sigma_biome", priors.sigma_biome)
+        sigma_slope = _variable("sigma_slope", priors.sigma_slope)
+        sigma_profile = _variable("sigma_profile", priors.sigma_profile)
+        tau = _variable("tau", priors.tau)
+
+        a_biome = pm.Normal("a_biome", alpha, sigma_biome, dims=BIOME)
+        s_biome = pm.Normal("s_biome", beta, sigma_slope, dims=BIOME)
+        centre = a_biome[biome]
+        if design.covariate_names:
+            covariates = pm.Data("covariates", design.covariates, dims=(PROFILE, COVARIATE))
+            gamma = _variable("gamma", priors.gamma, dims=COVARIATE)
+            centre = centre + (covariates * gamma).sum(axis=1)
+        eta = pm.Normal("eta_profile", centre, sigma_profile, dims=PROFILE)
+        mu = eta[profile] + s_biome[biome[profile]] * depth
+        pm.Potential("delta14c_log_likelihood", log_marginal(mu, tau, theta, log_weight)[0].sum())
+    return model
+
+
+def _variable(name: str, prior: Prior, **kwargs: Any) -> Any:
+    family = FAMILIES[prior.dist]
+    return getattr(pm, family.pymc_name)(name, **family.pymc_arguments(prior), **kwargs)
