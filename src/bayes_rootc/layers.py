@@ -69,7 +69,9 @@ VARIABLES = {
     "tau": Variable("1", "standard deviation of ln k between layers of a profile"),
     # observations and predictions
     "delta14c": Variable("per mil", "Δ14C of bulk soil carbon"),
-    "delta14c_sd": Variable("per mil", "scale of the Student-t error of Δ14C, model error included"),
+    "delta14c_sd": Variable(
+        "per mil", "scale of the Student-t error of Δ14C, model error included"
+    ),
     "k": Variable("yr-1", "decay rate of bulk soil carbon"),
     "c_age": Variable("yr", "turnover time of bulk soil carbon, 1/k"),
     "n_modes": Variable("1", "number of solutions (modes) of the posterior of ln k"),

@@ -52,7 +52,7 @@ def log_marginal_kernel(
     theta: NDArray[np.float64],
     log_weight: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """log Σ_w exp(ℓ_w) N(θ_w | μ, τ) for each layer, and its derivatives by μ and τ.
+    """Log Σ_w exp(ℓ_w) N(θ_w | μ, τ) for each layer, and its derivatives by μ and τ.
 
     Parameters
     ----------

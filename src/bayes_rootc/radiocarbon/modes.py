@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,14 +24,15 @@ class Mode:
     ----------
     mass : float
         Posterior mass, 0 to 1.
-    median, low, high : float
-        Median and central interval of ln k within the solution.
+    peak, median, low, high : float
+        Densest point, median and central interval of ln k within the solution.
     at_edge : bool
         Whether the density is highest at the end of the range of k: the interval is then bounded
         by that range, not by the data.
     """
 
     mass: float
+    peak: float
     median: float
     low: float
     high: float
@@ -64,7 +66,8 @@ def find_modes(theta: Floats, mass: Floats, level: float = 0.95) -> tuple[Mode, 
         peak = start + int(part.argmax())
         tail = (1.0 - level) / 2.0
         median, low, high = _quantiles(theta[start:stop], part / total, (0.5, tail, 1.0 - tail))
-        found.append(Mode(total, median, low, high, peak in (0, len(mass) - 1)))
+        at_edge = peak in (0, len(mass) - 1)
+        found.append(Mode(total, float(theta[peak]), median, low, high, at_edge))
     return tuple(sorted(found, key=lambda mode: -mode.mass))
 
 
@@ -75,10 +78,7 @@ def _segments(mass: Floats) -> list[tuple[int, int]]:
     falls = padded[1:-1] >= padded[2:]
     peaks = list(np.flatnonzero(rises & falls))
     while True:
-        valleys = [
-            left + int(mass[left : right + 1].argmin())
-            for left, right in zip(peaks, peaks[1:], strict=False)
-        ]
+        valleys = [left + int(mass[left : right + 1].argmin()) for left, right in pairwise(peaks)]
         depths = [
             mass[valley] / min(mass[left], mass[right])
             for valley, left, right in zip(valleys, peaks, peaks[1:], strict=False)
@@ -89,7 +89,7 @@ def _segments(mass: Floats) -> list[tuple[int, int]]:
         lower = pair if mass[peaks[pair]] < mass[peaks[pair + 1]] else pair + 1
         del peaks[lower]
     edges = [0, *valleys, len(mass)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _quantiles(theta: Floats, mass: Floats, at: tuple[float, ...]) -> list[float]:

@@ -87,7 +87,7 @@ def trapezoid_weights(theta: Floats) -> Floats:
 
 
 def log_marginal_grid(theta: Floats, log_likelihood: Floats, mu: Floats, tau: float) -> Floats:
-    """log ∫ p(y | θ) N(θ | μ, τ) dθ by the dense trapezoid rule: the reference for the nodes.
+    """Log ∫ p(y | θ) N(θ | μ, τ) dθ by the dense trapezoid rule: the reference for the nodes.
 
     Parameters
     ----------
@@ -103,9 +103,7 @@ def log_marginal_grid(theta: Floats, log_likelihood: Floats, mu: Floats, tau: fl
     z = (theta - mu[:, None]) / tau
     log_normal = -0.5 * z**2 - np.log(tau * np.sqrt(2.0 * np.pi))
     return np.asarray(
-        np.logaddexp.reduce(
-            log_likelihood + log_normal + np.log(trapezoid_weights(theta)), axis=1
-        )
+        np.logaddexp.reduce(log_likelihood + log_normal + np.log(trapezoid_weights(theta)), axis=1)
     )
 
 

@@ -26,6 +26,9 @@ MODEL_SD = 8.0
 STUDENT_T_DF = 4.0
 GRID_STEP = 0.005
 
+MISFIT_SCALES = 5.0
+"""A Δ14C further than this many error scales from every possible pool is refused."""
+
 
 @dataclass(frozen=True)
 class SampleTurnover:
@@ -34,8 +37,8 @@ class SampleTurnover:
     Attributes
     ----------
     modes : tuple of dict
-        ``turnover_years`` (median), ``lower``, ``upper`` (central interval), ``mass`` and
-        ``bounded_by_range``, from the largest mass to the smallest. Years.
+        ``turnover_years`` (densest point over ln k), ``median``, ``lower``, ``upper`` (central
+        interval), all in years, ``mass`` and ``bounded_by_range``; largest mass first.
     delta14c, sd : float
         Observation and its measurement error, ‰.
     year : float
@@ -99,7 +102,7 @@ def sample_turnover(
     Raises
     ------
     UnitError
-        If Δ14C or its error is impossible.
+        If Δ14C or its error is impossible, or no pool can have this Δ14C in that year.
     AtmosphereError
         If zone and latitude are both missing, or the year is beyond the record.
 
@@ -128,6 +131,7 @@ def sample_turnover(
     table = ForwardTable(theta, curve, np.array([0]))
     measured = np.array([np.nan if sd is None else sd])
     scale = error_scale(measured, DEFAULT_SD, FLOOR_SD, MODEL_SD)
+    _check_reachable(float(delta14c), float(year), zone, curve, float(scale[0]))
     log_density = log_likelihood_grid(table, [delta14c], scale, STUDENT_T_DF)[0]
     mass = np.exp(log_density - log_density.max()) * trapezoid_weights(theta)
     mass /= mass.sum()
@@ -144,9 +148,21 @@ def sample_turnover(
     )
 
 
+def _check_reachable(delta14c: float, year: float, zone: str, curve: Floats, scale: float) -> None:
+    """Refuse a value that the heavy tails alone would have to explain."""
+    low, high = float(curve.min()), float(curve.max())
+    beyond = max(low - delta14c, delta14c - high)
+    if beyond > MISFIT_SCALES * scale:
+        raise UnitError(
+            f"Δ14C = {delta14c:g} ‰ in {year:g} is beyond any pool in {zone} "
+            f"({low:.0f} to {high:.0f} ‰); check its sign, its unit and the year"
+        )
+
+
 def _in_years(mode: Mode) -> dict[str, float | bool]:
     return {
-        "turnover_years": float(np.exp(-mode.median)),
+        "turnover_years": float(np.exp(-mode.peak)),
+        "median": float(np.exp(-mode.median)),
         "lower": float(np.exp(-mode.high)),
         "upper": float(np.exp(-mode.low)),
         "mass": mode.mass,

@@ -120,7 +120,7 @@ def error_scale(delta14c_err: ArrayLike, default: float, floor: float, model: fl
 def log_likelihood_grid(
     table: ForwardTable, delta14c: ArrayLike, scale: ArrayLike, df: float
 ) -> Floats:
-    """log p(Δ14C_i | ln k) on the grid, Student-t with ``df`` degrees of freedom.
+    """Log p(Δ14C_i | ln k) on the grid, Student-t with ``df`` degrees of freedom.
 
     Parameters
     ----------
