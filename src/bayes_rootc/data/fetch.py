@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import sys
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TextIO
 
 from bayes_rootc.data.locate import fetched_folder
 from bayes_rootc.errors import FetchError
@@ -15,8 +13,6 @@ from bayes_rootc.files import sha256_of_file
 
 TIMEOUT = 30.0
 """Seconds without an answer, or between two pieces, after which a download has failed."""
-
-BAR_WIDTH = 30
 
 
 @dataclass(frozen=True)
@@ -52,30 +48,6 @@ class Fetched:
     source: Source
     path: Path
     downloaded: bool
-
-
-class Bar:
-    """A progress bar on one line; pooch sets ``total`` and calls the rest."""
-
-    def __init__(self, name: str, total: int, out: TextIO) -> None:
-        self.name, self.total, self.out, self.done = name, total, out, 0
-
-    def update(self, count: int) -> None:
-        """Show ``count`` more bytes."""
-        self.done = min(self.done + count, self.total)
-        share = self.done / self.total if self.total else 0.0
-        bar = "#" * round(BAR_WIDTH * share)
-        size = f"{self.total / 1e6:.1f} MB"
-        self.out.write(f"\r{self.name} [{bar:<{BAR_WIDTH}}] {share:4.0%} of {size}")
-        self.out.flush()
-
-    def reset(self) -> None:
-        """Start again from zero (pooch does so at the end, to fill the bar)."""
-        self.done = 0
-
-    def close(self) -> None:
-        """End the line."""
-        self.out.write("\n")
 
 
 def sources() -> tuple[Source, ...]:
@@ -152,9 +124,8 @@ def _fetch_one(source: Source, folder: Path, base_url: str | None, progress: boo
 def _download(source: Source, url: str, path: Path, progress: bool) -> None:
     import pooch
 
-    bar: Any = Bar(path.name, source.bytes, sys.stderr) if progress else False
     pooch.get_logger().setLevel("WARNING")  # its announcements would break the bar
-    downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)
+    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT)
     try:
         pooch.retrieve(
             url,

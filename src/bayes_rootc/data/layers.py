@@ -91,7 +91,7 @@ class Reason:
 
 
 def _missing(*columns: str) -> Callable[[pd.DataFrame, DataSection], pd.Series]:
-    return lambda raw, select: raw[list(columns)].isna().any(axis="columns")
+    return lambda raw, _: raw[list(columns)].isna().any(axis="columns")
 
 
 def _unless(flag: str, column: str) -> Callable[[pd.DataFrame, DataSection], pd.Series]:
@@ -126,7 +126,7 @@ REASONS = (
     Reason(
         "above_mineral",
         "begins above the mineral soil, from which depth is counted",
-        lambda raw, select: raw["top_cm"] < 0,
+        lambda raw, _: raw["top_cm"] < 0,
     ),
     Reason(
         "zero_thickness",

@@ -57,7 +57,7 @@ def matches(path: Path) -> bool:
     return sum(not names.isdisjoint(known) for known in REQUIRED.values()) >= TELLING
 
 
-def read(path: Path, folder: Path | None = None) -> pd.DataFrame:
+def read(path: Path, folder: Path | None = None) -> pd.DataFrame:  # noqa: ARG001
     """Read a tidy table.
 
     Parameters

@@ -128,15 +128,13 @@ def _reused_profiles(raw: pd.DataFrame) -> list[str]:
     east = (placed["lon"] - first["lon"] + 180.0) % 360.0 - 180.0
     north = placed["lat"] - first["lat"]
     far = (north.abs() > PIT_DEGREES) | (east.abs() > PIT_DEGREES)
-    lines = []
-    for index, other in placed[far].drop_duplicates("profile").iterrows():
-        one = first.loc[index]
-        lines.append(
-            f"rows {one['row']:.0f} and {other['row']}, column profile: {other['profile']!r} lies "
-            f"at ({one['lat']:g}, {one['lon']:g}) and at ({other['lat']:g}, {other['lon']:g}); "
-            f"profile names must be unique in the file"
-        )
-    return lines
+    pairs = placed.join(first.add_suffix("_first"))[far].drop_duplicates("profile")
+    return [
+        f"rows {pair.row_first} and {pair.row}, column profile: {pair.profile!r} lies at "
+        f"({pair.lat_first:g}, {pair.lon_first:g}) and at ({pair.lat:g}, {pair.lon:g}); "
+        f"profile names must be unique in the file"
+        for pair in pairs.itertuples()
+    ]
 
 
 def implausible(table: pd.DataFrame, atmosphere_max: AtmosphereMax) -> pd.DataFrame:
