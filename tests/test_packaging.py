@@ -19,8 +19,9 @@ def test_wheel_holds_models_types_and_tables(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
-        metadata = archive.read("bayes_rootc-0.1.0.dist-info/METADATA").decode()
-        entry_points = archive.read("bayes_rootc-0.1.0.dist-info/entry_points.txt").decode()
+        (info,) = {name.split("/")[0] for name in held if ".dist-info/" in name}
+        metadata = archive.read(f"{info}/METADATA").decode()
+        entry_points = archive.read(f"{info}/entry_points.txt").decode()
     source = ROOT / "src"
     expected = {
         str(path.relative_to(source))
