@@ -73,8 +73,8 @@ def read_table(path: Path) -> TextTable:
     Raises
     ------
     DataError
-        If the file cannot be opened or decoded, is a workbook, is empty, names a column twice,
-        or has a row longer or shorter than its header.
+        If the file cannot be opened or decoded, is a workbook, has no data row, names a column
+        twice, or has a row longer or shorter than its header.
     """
     text = _decoded(path)
     lines = text.lstrip("\r\n").splitlines()
@@ -90,6 +90,8 @@ def read_table(path: Path) -> TextTable:
     header, rows = cells[0], tuple(cells[1:])
     _check_header(path, header)
     _check_lengths(path, header, rows, separator)
+    if not rows:
+        raise DataError(f"{path}: no data rows; a table needs a header and one row per layer")
     return TextTable(header, rows)
 
 

@@ -152,6 +152,8 @@ def _explained(error: OSError, url: str, path: Path) -> FetchError:
         return FetchError(f"{url}: the server answered {status}; nothing was written")
     if isinstance(error, requests.Timeout):
         return FetchError(f"{url}: no answer within {TIMEOUT:g} seconds; try again later")
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return FetchError(f"{url}: the connection broke off; try again, nothing was written")
     if isinstance(error, requests.RequestException):
         return FetchError(
             f"{url}: cannot be reached; is there a network? The program runs without these data, "

@@ -100,7 +100,10 @@ def impossible(raw: pd.DataFrame) -> list[str]:
     """
     found: list[tuple[int, str]] = []
     for rule in RULES:
-        for row, value in raw.loc[rule.bad(raw), ["row", rule.column]].itertuples(index=False):
+        bad = rule.bad(raw)
+        if not bad.any():
+            continue
+        for row, value in raw.loc[bad, ["row", rule.column]].itertuples(index=False):
             shown = f"{value:g}" if isinstance(value, float) else repr(value)
             if rule.column == "top_cm":
                 shown += f" with bottom {raw.loc[raw['row'] == row, 'bottom_cm'].iloc[0]:g}"
@@ -121,6 +124,7 @@ def _fraction_modern(raw: pd.DataFrame) -> list[str]:
 
 
 def _reused_profiles(raw: pd.DataFrame) -> list[str]:
+    # The first row of each profile stands for it.
     named = raw["profile"] != ""
     placed = raw[named & raw["lat"].between(-90, 90) & raw["lon"].between(-180, 360)]
     first = placed.groupby("profile")[["row", "lat", "lon"]].transform("first")
