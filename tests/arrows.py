@@ -18,7 +18,7 @@ FACADE = "__init__"
 # The last two lines say that nobody imports cli but `python -m bayes_rootc`.
 LEVELS = (
     ("errors",),
-    ("units", "layers", "files"),
+    ("units", "layers", "files", "version"),
     ("spec",),
     ("radiocarbon",),
     ("data",),

@@ -98,7 +98,7 @@ class LogMarginal(Op):
     __props__ = ()
 
     def make_node(self, mu: Any, tau: Any, theta: Any, log_weight: Any) -> Apply:
-        """Inputs: μ (N,), τ (), node positions and log weights (N, W)."""
+        """Take μ (N,), τ (), node positions and log weights (N, W)."""
         inputs = [pt.as_tensor(value) for value in (mu, tau, theta, log_weight)]
         for variable, ndim in zip(inputs, (1, 0, 2, 2), strict=True):
             if variable.ndim != ndim or variable.dtype != "float64":

@@ -1,0 +1,302 @@
+"""From draws to the stored DataTree: every group of a run, with units and labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_rootc.inference.predictive import (
+    biome_predictions,
+    flat_draws,
+    layer_log_likelihood,
+    layer_means,
+    prior_delta14c,
+    prior_draws,
+    replicate_delta14c,
+)
+from bayes_rootc.inference.recover import layer_modes, recover_theta
+from bayes_rootc.inference.sampling import Draws
+from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, VARIABLES
+from bayes_rootc.models.assemble import Problem
+from bayes_rootc.radiocarbon.atmosphere import ZONES, load_atmosphere
+from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.units import Floats
+
+PRIOR_DRAWS = 2000
+PRIOR_PREDICTIVE_DRAWS = 200
+MODES_KEPT = 2
+CURVE_STEP_YEARS = 1.0 / 12.0
+CURVE_START = 1935.0
+
+Groups = dict[str, xr.Dataset]
+
+
+def build_tree(
+    spec: TurnoverSpec, problem: Problem, draws: Draws, certificate: Mapping[str, Any]
+) -> xr.DataTree:
+    """Compute every group of a run from its draws.
+
+    Parameters
+    ----------
+    spec : TurnoverSpec
+    problem : Problem
+    draws : Draws
+        Posterior of the biomes that have data.
+    certificate : mapping
+        Birth certificate; becomes the attributes of the root.
+
+    Returns
+    -------
+    DataTree
+        Groups prior, prior_predictive, posterior, posterior_predictive, log_likelihood,
+        sample_stats, observed_data, constant_data, derived.
+    """
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(spec.sampler.seed).spawn(4)]
+    posterior = _with_all_biomes(draws.posterior, problem, streams[0])
+    flat = flat_draws(draws.posterior)
+    shape = (draws.posterior.sizes["chain"], draws.posterior.sizes["draw"])
+    mu = layer_means(flat, problem.design)
+    groups: Groups = {"posterior": posterior, "sample_stats": draws.sample_stats}
+    log_likelihood = layer_log_likelihood(mu, flat["tau"], problem.nodes)
+    groups["log_likelihood"] = xr.Dataset(
+        {"delta14c": (("chain", "draw", "layer"), log_likelihood.reshape(*shape, -1))},
+        {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
+    )
+    kept = _kept_draws(shape, spec.sampler.keep_draws)
+    groups |= _per_layer(spec, problem, mu, flat["tau"], shape, kept, streams[1])
+    groups["derived"] = groups["derived"].merge(_per_biome(spec, problem, posterior))
+    groups |= _prior_groups(spec, problem, streams[2])
+    groups["observed_data"] = xr.Dataset({"delta14c": ("layer", problem.layers["delta14c"])})
+    groups["constant_data"] = constant_data(problem)
+    for group in groups.values():
+        _describe(group)
+    root = xr.Dataset(attrs=_attributes(spec, draws, certificate, problem))
+    return xr.DataTree.from_dict({"/": root, **groups})
+
+
+def _with_all_biomes(
+    posterior: xr.Dataset, problem: Problem, rng: np.random.Generator
+) -> xr.Dataset:
+    """Add the biomes without data, predicted from the population."""
+    posterior = posterior.assign_coords(
+        biome=list(problem.design.biomes), profile=list(problem.design.profiles)
+    )
+    if problem.design.covariate_names:
+        posterior = posterior.assign_coords(covariate=list(problem.design.covariate_names))
+    wide = posterior.reindex(biome=list(BIOME_KEYS))
+    for effect, centre, spread in (
+        ("a_biome", "alpha", "sigma_biome"),
+        ("s_biome", "beta", "sigma_slope"),
+    ):
+        noise = rng.standard_normal(wide[effect].shape)
+        predicted = wide[centre] + wide[spread] * xr.DataArray(noise, dims=wide[effect].dims)
+        wide[effect] = wide[effect].fillna(predicted).transpose("chain", "draw", "biome")
+    return wide
+
+
+def _kept_draws(shape: tuple[int, int], wanted: int) -> np.ndarray:
+    per_chain = max(1, min(shape[1], wanted // shape[0]))
+    return np.unique(np.linspace(0, shape[1] - 1, per_chain).round().astype(int))
+
+
+def _per_layer(
+    spec: TurnoverSpec,
+    problem: Problem,
+    mu: Floats,
+    tau: Floats,
+    shape: tuple[int, int],
+    kept: np.ndarray,
+    rng: np.random.Generator,
+) -> Groups:
+    mu = mu.reshape(*shape, -1)[:, kept].reshape(shape[0] * len(kept), -1)
+    tau = tau.reshape(shape)[:, kept].ravel()
+    theta_grid = problem.table.theta
+    recovered = recover_theta(theta_grid, problem.log_likelihood, mu, tau, rng)
+    replicate = replicate_delta14c(
+        mu, tau, problem.table, problem.scale, spec.likelihood.student_t_df, rng
+    )
+    dims = ("chain", "draw_kept", "layer")
+    coords = {"chain": np.arange(shape[0]), "draw_kept": kept}
+    shaped = (shape[0], len(kept), -1)
+    k = np.exp(recovered.theta).reshape(shaped).astype(np.float32)
+    modes = layer_modes(theta_grid, recovered.mass)
+    mass = np.full((len(modes), MODES_KEPT), np.nan)
+    c_age = np.full((len(modes), MODES_KEPT), np.nan)
+    for i, found in enumerate(modes):
+        for j, mode in enumerate(found[:MODES_KEPT]):
+            mass[i, j], c_age[i, j] = mode.mass, np.exp(-mode.median)
+    return {
+        "posterior_predictive": xr.Dataset(
+            {"delta14c": (dims, replicate.reshape(shaped).astype(np.float32))}, coords
+        ),
+        "derived": xr.Dataset(
+            {
+                "k": (dims, k),
+                "c_age": (dims, 1.0 / k),
+                "n_modes": ("layer", np.array([len(found) for found in modes])),
+                "mode_mass": (("layer", "mode"), mass),
+                "mode_c_age": (("layer", "mode"), c_age),
+            },
+            coords,
+        ),
+    }
+
+
+def _per_biome(spec: TurnoverSpec, problem: Problem, posterior: xr.Dataset) -> xr.Dataset:
+    mean, covariance = _biome_covariates(problem)
+    flat = flat_draws(posterior.drop_vars("eta_profile"))
+    predictions = biome_predictions(flat, spec, mean, covariance)
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(BIOME_KEYS), -1)
+    dims = ("chain", "draw", "biome", "standard_layer")
+    return xr.Dataset(
+        {
+            name: (dims, values.reshape(shape).astype(np.float32))
+            for name, values in predictions.items()
+        },
+        {
+            "chain": posterior["chain"],
+            "draw": posterior["draw"],
+            "biome": list(BIOME_KEYS),
+            "standard_layer": list(STANDARD_LAYERS),
+        },
+    )
+
+
+def _biome_covariates(problem: Problem) -> tuple[Floats, Floats]:
+    """Mean and covariance of the covariates within each of the nine biomes.
+
+    A biome without profiles takes the mean of all (0), and their covariance.
+    """
+    values = problem.design.covariates
+    n = values.shape[1]
+    mean = np.zeros((len(BIOME_KEYS), n))
+    overall = (
+        np.atleast_2d(np.cov(values, rowvar=False, ddof=0)) if len(values) > 1 else np.zeros((n, n))
+    )
+    covariance = np.broadcast_to(overall.reshape(n, n), (len(BIOME_KEYS), n, n)).copy()
+    for index, key in enumerate(problem.design.biomes):
+        here = values[problem.design.biome == index]
+        place = BIOME_KEYS.index(key)
+        mean[place] = here.mean(axis=0)
+        centred = here - mean[place]
+        covariance[place] = centred.T @ centred / len(here)
+    return mean, covariance
+
+
+def _prior_groups(spec: TurnoverSpec, problem: Problem, rng: np.random.Generator) -> Groups:
+    names = problem.design.covariate_names
+    prior = prior_draws(spec, len(names), PRIOR_DRAWS, rng)
+    if not names:
+        del prior["gamma"]
+    stored = {
+        name: (("chain", "draw", "covariate")[: values.ndim + 1], values[None])
+        for name, values in prior.items()
+    }
+    first = {name: values[:PRIOR_PREDICTIVE_DRAWS] for name, values in prior.items()}
+    predicted = prior_delta14c(spec, problem, first, rng).astype(np.float32)
+    return {
+        "prior": xr.Dataset(
+            stored, {"chain": [0], "draw": np.arange(PRIOR_DRAWS), "covariate": list(names)}
+        ),
+        "prior_predictive": xr.Dataset(
+            {"delta14c": (("chain", "draw", "layer"), predicted[None])},
+            {"chain": [0], "draw": np.arange(PRIOR_PREDICTIVE_DRAWS)},
+        ),
+    }
+
+
+def constant_data(problem: Problem) -> xr.Dataset:
+    """Description of layers, profiles, biomes, the grid of ln k and the atmosphere."""
+    layers, design = problem.layers, problem.design
+    place = np.array([BIOME_KEYS.index(key) for key in design.biomes])
+    profile_biome = place[design.biome]
+    layer_biome = profile_biome[design.profile]
+    count = len(BIOME_KEYS)
+    years = np.arange(CURVE_START, 2027.0 + 1e-9, CURVE_STEP_YEARS)
+    received = problem.received
+    curves = [
+        load_atmosphere(
+            zone, received.folder, received.initial, received.prebomb_delta14c, received.lag
+        )
+        for zone in ZONES
+    ]
+    along_layer = {
+        name: ("layer", layers[name].to_numpy())
+        for name in ("row", "lat", "lon", "top_cm", "bottom_cm", "sample_year")
+    } | {
+        name: ("layer", layers[name].astype(str).to_numpy(dtype=object))
+        for name in ("entry", "site")
+    }
+    return xr.Dataset(
+        {
+            **along_layer,
+            "profile_index": ("layer", design.profile),
+            "biome_index": ("layer", layer_biome),
+            "depth_cm": ("layer", (layers["top_cm"] + layers["bottom_cm"]).to_numpy() / 2.0),
+            "sample_time": ("layer", problem.time),
+            "zone": ("layer", problem.zone.astype(object)),
+            "delta14c_sd": ("layer", problem.scale),
+            "profile_biome_index": ("profile", profile_biome),
+            "covariates": (("profile", "covariate"), design.covariates),
+            "n_layers": ("biome", np.bincount(layer_biome, minlength=count)),
+            "n_profiles": ("biome", np.bincount(profile_biome, minlength=count)),
+            "biome_covariates": (("biome", "covariate"), _biome_covariates(problem)[0]),
+            "theta": ("theta", problem.table.theta),
+            "year": ("atm_year", years),
+            "atmosphere_delta14c": (
+                ("atm_zone", "atm_year"), np.stack([curve.at(years) for curve in curves]),
+            ),
+            "extrapolated_from": ("atm_zone", [curve.extrapolated_from for curve in curves]),
+        },
+        {
+            "profile": list(design.profiles),
+            "biome": list(BIOME_KEYS),
+            "covariate": list(design.covariate_names),
+            "atm_zone": list(ZONES),
+        },
+    )  # fmt: skip
+
+
+def _describe(group: xr.Dataset) -> None:
+    """Give every variable its unit and long name; a variable without an entry is an error."""
+    for name, array in group.data_vars.items():
+        known = VARIABLES[str(name)]
+        array.attrs.update(units=known.units, long_name=known.long_name)
+
+
+def _attributes(
+    spec: TurnoverSpec, draws: Draws, certificate: Mapping[str, Any], problem: Problem
+) -> dict[str, Any]:
+    plain = ("spec_hash", "data_hash", "version", "seed", "created", "source", "origin",
+             "data_format", "n_read")  # fmt: skip
+    sizes = draws.posterior.sizes
+    return {
+        **{name: certificate[name] for name in plain},
+        **{
+            name: json.dumps(certificate[name], ensure_ascii=False)
+            for name in ("spec", "drops", "truth", "engines")
+        },
+        "notes": json.dumps(problem.notes, ensure_ascii=False),
+        "status": "complete" if draws.complete else "partial",
+        "chains": sizes["chain"],
+        "tune": spec.sampler.tune,
+        "draws": sizes["draw"],
+        "draws_asked": spec.sampler.draws,
+        "initial": spec.atmosphere.initial,
+        "atmosphere_source": "; ".join(sorted(_sources(problem))),
+    }
+
+
+def _sources(problem: Problem) -> set[str]:
+    received = problem.received
+    return {
+        load_atmosphere(
+            str(zone), received.folder, received.initial, received.prebomb_delta14c, received.lag
+        ).source
+        for zone in pd.unique(problem.zone)
+    }

@@ -1,0 +1,187 @@
+"""From a specification and layers to a stored run; each step can be taken up again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from bayes_rootc.data.layers import LayerData
+from bayes_rootc.errors import RunError
+from bayes_rootc.files import replacing, write_text
+from bayes_rootc.inference.derive import build_tree
+from bayes_rootc.inference.gate import judge, summarise
+from bayes_rootc.inference.progress import Progress
+from bayes_rootc.inference.run_folder import (
+    RunFolder,
+    begin,
+    read_certificate,
+    read_inputs,
+    write_certificate,
+)
+from bayes_rootc.inference.sampling import Draws, compile_model, read_draws, sample
+from bayes_rootc.inference.store import peak_memory_gib, write_tree
+from bayes_rootc.models.assemble import Problem, assemble
+from bayes_rootc.spec.load import spec_hash
+from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.version import __version__
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished run.
+
+    Attributes
+    ----------
+    folder : Path
+    run : DataTree
+    diagnostics : dict
+        Outcome of the gate.
+    """
+
+    folder: Path
+    run: xr.DataTree
+    diagnostics: dict[str, Any]
+
+
+def is_current(path: Path, spec: TurnoverSpec, layers: LayerData) -> bool:
+    """Tell whether a folder holds the finished fit of just this spec, these data, this version."""
+    try:
+        certificate = read_certificate(RunFolder(path))
+    except RunError:
+        return False
+    return (
+        certificate["status"] == "complete"
+        and certificate["spec_hash"] == spec_hash(spec)
+        and certificate["data_hash"] == layers.data_hash
+        and certificate["version"] == __version__
+    )
+
+
+def fit_layers(
+    spec: TurnoverSpec,
+    layers: LayerData,
+    path: Path,
+    *,
+    data_folder: Path | None = None,
+    overwrite: bool = False,
+    cores: int | None = None,
+    say: Say = lambda _: None,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit the turnover model and store the run.
+
+    Parameters
+    ----------
+    spec : TurnoverSpec
+    layers : LayerData
+    path : Path
+        Folder of the run.
+    data_folder : Path, optional
+        Holds the monthly atmosphere; the packaged tables otherwise.
+    overwrite : bool
+        Replace a run that is there.
+    cores : int, optional
+        Chains at a time.
+    say : callable
+        Receives one line about each step.
+    progress : Progress, optional
+        Receives the progress of the sampler.
+
+    Raises
+    ------
+    RunError
+        If the folder holds something else, or a run and ``overwrite`` is not set.
+    SamplingInterrupted
+        On Ctrl-C; the draws made so far are kept.
+    WriteError
+        If the results cannot be written.
+    """
+    folder = RunFolder(path)
+    _make_way(folder, overwrite)
+    clock = time.monotonic()
+    problem = assemble(spec, layers, data_folder)
+    for note in problem.notes:
+        say(f"note: {note}")
+    certificate = begin(folder, spec, layers, data_folder)
+    say(
+        f"{len(problem.layers)} layers tabulated on {len(problem.table.theta)} values of k in "
+        f"{time.monotonic() - clock:.0f} s; compiling (up to a minute the first time, cached later)"
+    )
+    clock = time.monotonic()
+    from bayes_rootc.models.turnover import build_model
+
+    compiled = compile_model(build_model(spec, problem.design, problem.nodes))
+    compiled_in = time.monotonic() - clock
+    say(f"compiled in {compiled_in:.0f} s; sampling")
+    draws = sample(compiled, spec.sampler, folder.draws, cores=cores, progress=progress)
+    say(f"sampled in {draws.seconds:.0f} s; recovering k of every layer, writing {folder.fit}")
+    timing = {"compile_seconds": compiled_in, "sampling_seconds": draws.seconds}
+    return _finish(folder, spec, problem, draws, certificate | {"timing": timing})
+
+
+def finish_partial(path: Path) -> Fit:
+    """Make a stored run of the draws that a killed or interrupted fit has left.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run or its inputs were changed.
+    SamplingError
+        If there are too few draws.
+    """
+    folder = RunFolder(path)
+    certificate = read_certificate(folder)
+    spec, layers = read_inputs(folder, certificate)
+    draws = read_draws(folder.draws)
+    place = certificate.get("data_folder")
+    problem = assemble(spec, layers, Path(place) if place else None)
+    timing = {"compile_seconds": None, "sampling_seconds": None}
+    return _finish(folder, spec, problem, draws, certificate | {"timing": timing})
+
+
+def _finish(
+    folder: RunFolder,
+    spec: TurnoverSpec,
+    problem: Problem,
+    draws: Draws,
+    certificate: dict[str, Any],
+) -> Fit:
+    posterior = draws.posterior.assign_coords(biome=list(problem.design.biomes))
+    if problem.design.covariate_names:
+        posterior = posterior.assign_coords(covariate=list(problem.design.covariate_names))
+    summary = summarise(posterior)
+    verdict = judge(posterior, draws.sample_stats, spec.gate, summary)
+    tree = build_tree(spec, problem, draws, certificate)
+    diagnostics = {**verdict.as_dict(), **certificate["timing"]}
+    write_tree(tree, folder.fit)
+    with replacing(folder.summary) as beside:
+        summary.to_csv(beside)
+    diagnostics["peak_memory_gib"] = peak_memory_gib()
+    write_text(folder.diagnostics, json.dumps(diagnostics, indent=1, ensure_ascii=False) + "\n")
+    status = "complete" if draws.complete else "partial"
+    write_certificate(folder, certificate | {"status": status})
+    if draws.complete:
+        shutil.rmtree(folder.draws, ignore_errors=True)
+    return Fit(folder.path, tree, diagnostics)
+
+
+def _make_way(folder: RunFolder, overwrite: bool) -> None:
+    if not folder.path.exists():
+        return
+    if not folder.path.is_dir():
+        raise RunError(f"{folder.path}: is a file; a run needs a folder of its own")
+    if not folder.certificate.is_file() and any(folder.path.iterdir()):
+        raise RunError(f"{folder.path}: holds other files; choose another folder for the run")
+    if folder.certificate.is_file() and not overwrite:
+        raise RunError(
+            f"{folder.path}: holds a run already; choose another name (--name) or --overwrite it"
+        )

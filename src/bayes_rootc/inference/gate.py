@@ -1,0 +1,179 @@
+"""The gate: what the diagnostics must show before a fit is called converged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_rootc.radiocarbon.quadrature import SMALLEST_TAU
+from bayes_rootc.spec.turnover import GateSection
+
+POPULATION = (
+    "alpha", "beta", "gamma", "sigma_biome", "sigma_slope", "sigma_profile", "tau",
+    "a_biome", "s_biome",
+)  # fmt: skip
+"""Parameters that the gate looks at; the effects of single profiles are left to the eye."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the gate: the worst value found, where, and what was asked."""
+
+    name: str
+    text: str
+    value: float
+    threshold: float
+    worst: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of the gate.
+
+    Attributes
+    ----------
+    passed : bool
+    verdict : str
+        One plain sentence.
+    checks : tuple of Check
+    """
+
+    passed: bool
+    verdict: str
+    checks: tuple[Check, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of ``diagnostics.json``, with the key figures at its top."""
+        by_name = {check.name: check.value for check in self.checks}
+        return {
+            "passed": self.passed,
+            "verdict": self.verdict,
+            "r_hat_max": by_name["r_hat"],
+            "ess_bulk_min": by_name["ess_bulk"],
+            "ess_tail_min": by_name["ess_tail"],
+            "divergences": int(by_name["divergences"]),
+            "e_bfmi_min": by_name["e_bfmi"],
+            "checks": [asdict(check) for check in self.checks],
+        }
+
+
+def summarise(posterior: xr.Dataset) -> pd.DataFrame:
+    """Summary of the population parameters: mean, sd, 90 % interval, R-hat, ESS.
+
+    Parameters
+    ----------
+    posterior : Dataset
+        Draws with dimensions chain, draw, ...
+
+    Returns
+    -------
+    DataFrame
+        One row a parameter such as ``a_biome[tundra]``; columns mean, sd, q05, q50, q95, r_hat,
+        ess_bulk, ess_tail.
+    """
+    rows = {}
+    for name in POPULATION:
+        if name not in posterior:
+            continue
+        for label, values in _scalars(name, posterior[name]):
+            q05, q50, q95 = np.quantile(values, [0.05, 0.5, 0.95])
+            rows[label] = {
+                "mean": values.mean(),
+                "sd": values.std(ddof=1),
+                "q05": q05,
+                "q50": q50,
+                "q95": q95,
+                "r_hat": _single("rhat", values) if len(values) > 1 else float("nan"),
+                "ess_bulk": _single("ess", values, method="bulk"),
+                "ess_tail": _single("ess", values, method="tail", prob=(0.05, 0.95)),
+            }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index.name = "parameter"
+    return table
+
+
+def judge(
+    posterior: xr.Dataset, sample_stats: xr.Dataset, gate: GateSection, summary: pd.DataFrame
+) -> Verdict:
+    """Hold the diagnostics against the thresholds.
+
+    Parameters
+    ----------
+    posterior, sample_stats : Dataset
+        Draws and sampler statistics.
+    gate : GateSection
+        Thresholds.
+    summary : DataFrame
+        From :func:`summarise`, of the parameters that have data.
+    """
+    energy = sample_stats["energy"].to_numpy()
+    bfmi = _e_bfmi(energy)
+    divergences = sample_stats["diverging"].to_numpy().sum(axis=1)
+    low_tau = float(posterior["tau"].quantile(0.05))
+    checks = (
+        _largest("r_hat", "largest R-hat", summary["r_hat"], gate.r_hat_max),
+        _smallest("ess_bulk", "smallest bulk ESS", summary["ess_bulk"], gate.ess_min),
+        _smallest("ess_tail", "smallest tail ESS", summary["ess_tail"], gate.ess_min),
+        _largest("divergences", "divergences", pd.Series([int(divergences.sum())], ["all chains"]),
+                 gate.divergences_max),
+        _smallest("e_bfmi", "smallest E-BFMI",
+                  pd.Series(bfmi, [f"chain {i}" for i in range(len(bfmi))]), gate.e_bfmi_min),
+        _smallest("tau_range", "5 % quantile of tau (quadrature is exact from here on)",
+                  pd.Series([low_tau], ["tau"]), SMALLEST_TAU),
+    )  # fmt: skip
+    failed = [check for check in checks if not check.passed]
+    if not failed:
+        verdict = "converged: every check passed"
+    else:
+        reasons = "; ".join(
+            f"{check.text} {check.value:.4g} ({check.worst}), asked for {check.threshold:g}"
+            for check in failed
+        )
+        verdict = f"not converged: {reasons}"
+    return Verdict(not failed, verdict, checks)
+
+
+def _scalars(name: str, array: xr.DataArray) -> list[tuple[str, np.ndarray]]:
+    values = array.to_numpy()
+    if values.ndim == 2:
+        return [(name, values)]
+    labels = array[array.dims[-1]].to_numpy()
+    return [(f"{name}[{label}]", values[..., i]) for i, label in enumerate(labels)]
+
+
+def _single(function: str, values: np.ndarray, **kwargs: Any) -> float:
+    if values.shape[1] < 4:
+        return float("nan")
+    return float(getattr(azs, function)(values, **kwargs))
+
+
+def _e_bfmi(energy: np.ndarray) -> np.ndarray:
+    """Energy Bayesian fraction of missing information of each chain (Betancourt 2016)."""
+    changes = np.square(np.diff(energy, axis=1)).mean(axis=1)
+    return np.asarray(changes / energy.var(axis=1))
+
+
+def _largest(name: str, text: str, values: pd.Series, threshold: float) -> Check:
+    return _check(name, text, values, threshold, values.idxmax, lambda v: v <= threshold)
+
+
+def _smallest(name: str, text: str, values: pd.Series, threshold: float) -> Check:
+    return _check(name, text, values, threshold, values.idxmin, lambda v: v >= threshold)
+
+
+def _check(
+    name: str, text: str, values: pd.Series, threshold: float, worst: Any, passes: Any
+) -> Check:
+    # A diagnostic that cannot be computed has not been passed.
+    if values.isna().any():
+        label = str(values.index[values.isna()][0])
+        return Check(name, text, float("nan"), float(threshold), label, False)
+    label = str(worst())
+    value = float(values[label]) if label in values.index else float(values.iloc[0])
+    return Check(name, text, value, float(threshold), label, bool(passes(value)))

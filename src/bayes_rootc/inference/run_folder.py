@@ -1,0 +1,160 @@
+"""The folder of one run: its inputs, its draws, its results, and its birth certificate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayes_rootc.data.layers import Drop, LayerData, table_hash
+from bayes_rootc.errors import RunError
+from bayes_rootc.files import replacing, write_text
+from bayes_rootc.spec.load import dump_spec, parse_spec, spec_hash
+from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.version import __version__
+
+ENGINES = ("pymc", "pytensor", "nutpie", "numpy")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files of a run."""
+
+    path: Path
+
+    @property
+    def fit(self) -> Path:
+        """Results: a DataTree as netCDF."""
+        return self.path / "fit.nc"
+
+    @property
+    def draws(self) -> Path:
+        """Draws while the sampler runs, as Zarr."""
+        return self.path / "draws.zarr"
+
+    @property
+    def certificate(self) -> Path:
+        """What was fitted: hashes, version, seed, status."""
+        return self.path / "run.json"
+
+    @property
+    def layers(self) -> Path:
+        """The layers that entered the fit."""
+        return self.path / "layers.csv"
+
+    @property
+    def summary(self) -> Path:
+        """Population parameters."""
+        return self.path / "summary.csv"
+
+    @property
+    def diagnostics(self) -> Path:
+        """Outcome of the gate."""
+        return self.path / "diagnostics.json"
+
+
+def begin(
+    folder: RunFolder, spec: TurnoverSpec, layers: LayerData, data_folder: Path | None
+) -> dict[str, Any]:
+    """Write the inputs of a run, so that a killed one can be read without anything else.
+
+    Returns
+    -------
+    dict
+        The birth certificate, status ``sampling``.
+    """
+    for stale in (folder.fit, folder.summary, folder.diagnostics):
+        stale.unlink(missing_ok=True)
+    certificate = {
+        "status": "sampling",
+        "model": spec.model,
+        "spec_hash": spec_hash(spec),
+        "data_hash": layers.data_hash,
+        "version": __version__,
+        "engines": {name: version(name) for name in ENGINES},
+        "seed": spec.sampler.seed,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": layers.source,
+        "origin": layers.origin,
+        "data_format": layers.format,
+        "data_folder": None if data_folder is None else str(data_folder),
+        "n_read": layers.n_read,
+        "drops": [asdict(drop) for drop in layers.drops],
+        "notes": list(layers.notes),
+        "truth": layers.truth,
+        "spec": dump_spec(spec),
+    }
+    with replacing(folder.layers) as beside:
+        layers.table.to_csv(beside, index=False)
+    write_certificate(folder, certificate)
+    return certificate
+
+
+def write_certificate(folder: RunFolder, certificate: Mapping[str, Any]) -> None:
+    """Write ``run.json``."""
+    write_text(folder.certificate, json.dumps(certificate, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_certificate(folder: RunFolder) -> dict[str, Any]:
+    """Read ``run.json``.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run, or the file is damaged.
+    """
+    if not folder.path.is_dir():
+        raise RunError(f"{folder.path}: no such run; a run is a folder such as runs/turnover")
+    try:
+        content = json.loads(folder.certificate.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{folder.path}: holds no run.json, so it is not a run") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder.certificate}: cannot be read: {error}; fit again") from None
+    if not isinstance(content, dict) or "spec" not in content or "data_hash" not in content:
+        raise RunError(f"{folder.certificate}: not the certificate of a run; fit again")
+    return content
+
+
+def read_inputs(
+    folder: RunFolder, certificate: Mapping[str, Any]
+) -> tuple[TurnoverSpec, LayerData]:
+    """Read back the specification and the layers of a run.
+
+    Raises
+    ------
+    RunError
+        If the layers are missing or were changed.
+    """
+    spec = parse_spec(dict(certificate["spec"]), where=str(folder.certificate))
+    text = {"entry": str, "site": str, "profile": str}
+    try:
+        table = pd.read_csv(
+            folder.layers, dtype=text, keep_default_na=False, na_values={
+                name: [""] for name in ("delta14c_err", "mat", "map")
+            }, float_precision="round_trip",
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder.layers}: cannot be read: {error}; fit again") from None
+    if table_hash(table) != certificate["data_hash"]:
+        raise RunError(f"{folder.layers}: differs from the layers that were fitted; fit again")
+    return spec, LayerData(
+        table=table,
+        source=certificate["source"],
+        origin=certificate["origin"],
+        format=certificate["data_format"],
+        n_read=certificate["n_read"],
+        drops=tuple(
+            Drop(drop["reason"], drop["text"], tuple(drop["rows"])) for drop in certificate["drops"]
+        ),
+        implausible=pd.DataFrame(),
+        data_hash=certificate["data_hash"],
+        truth=certificate["truth"],
+        notes=tuple(certificate["notes"]),
+    )

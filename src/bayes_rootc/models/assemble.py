@@ -1,0 +1,130 @@
+"""From layers and a specification to all that the turnover model needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayes_rootc.data.covariates import profile_covariates
+from bayes_rootc.data.layers import LayerData
+from bayes_rootc.layers import BIOMES
+from bayes_rootc.models.design import Design, depth_basis
+from bayes_rootc.radiocarbon.atmosphere import sample_time, zone_of_latitude
+from bayes_rootc.radiocarbon.quadrature import Nodes, compress
+from bayes_rootc.radiocarbon.table import (
+    ForwardTable,
+    Input,
+    build_table,
+    error_scale,
+    log_likelihood_grid,
+    theta_grid,
+)
+from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.units import Floats
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Layers, their hierarchy and their likelihood.
+
+    Attributes
+    ----------
+    layers : DataFrame
+        One row a layer; see :class:`bayes_rootc.data.layers.LayerData`.
+    design : Design
+        Hierarchy; its biomes are those that have profiles.
+    table : ForwardTable
+        Δ14C as a function of ln k.
+    log_likelihood : ndarray, shape (N, G)
+        log p(Δ14C_i | ln k) on the grid.
+    nodes : Nodes
+        The same, compressed.
+    scale : ndarray, shape (N,)
+        Scale of the Student-t error, ‰.
+    zone : ndarray of str, shape (N,)
+    time : ndarray, shape (N,)
+        Moment of sampling, decimal calendar year.
+    received : Input
+        Atmosphere settings.
+    notes : tuple of str
+        What was filled or left out on the way.
+    """
+
+    layers: pd.DataFrame
+    design: Design
+    table: ForwardTable
+    log_likelihood: Floats
+    nodes: Nodes
+    scale: Floats
+    zone: NDArray[np.str_]
+    time: Floats
+    received: Input
+    notes: tuple[str, ...]
+
+
+def atmosphere_input(spec: TurnoverSpec, folder: Path | None) -> Input:
+    """Atmosphere settings of a specification; ``folder`` may hold the monthly curves."""
+    section = spec.atmosphere
+    return Input(folder, section.initial, section.prebomb_delta14c, section.lag)
+
+
+def assemble(spec: TurnoverSpec, layers: LayerData, folder: Path | None = None) -> Problem:
+    """Tabulate the likelihood of every layer and lay out the hierarchy.
+
+    Parameters
+    ----------
+    spec : TurnoverSpec
+    layers : LayerData
+        At least one layer.
+    folder : Path, optional
+        Data folder with the monthly atmosphere; the packaged tables otherwise.
+    """
+    table = layers.table
+    design, notes = _design(spec, table)
+    like = spec.likelihood
+    zone = zone_of_latitude(table["lat"].to_numpy(float))
+    time = sample_time(table["sample_year"].to_numpy(float))
+    received = atmosphere_input(spec, folder)
+    theta = theta_grid(like.k_min, like.k_max, like.theta_step)
+    forward = build_table(zone, time, theta, received)
+    scale = error_scale(
+        table["delta14c_err"].to_numpy(float), like.default_sd, like.floor_sd, like.model_sd
+    )
+    log_likelihood = log_likelihood_grid(
+        forward, table["delta14c"].to_numpy(float), scale, like.student_t_df
+    )
+    return Problem(
+        layers=table,
+        design=design,
+        table=forward,
+        log_likelihood=log_likelihood,
+        nodes=compress(theta, log_likelihood),
+        scale=scale,
+        zone=zone,
+        time=time,
+        received=received,
+        notes=(*layers.notes, *notes),
+    )
+
+
+def _design(spec: TurnoverSpec, table: pd.DataFrame) -> tuple[Design, tuple[str, ...]]:
+    profiles = table.groupby("profile", sort=True).agg(
+        {"biome": "first", **dict.fromkeys(spec.data.covariates, "mean")}
+    )
+    numbers = sorted(int(number) for number in profiles["biome"].unique())
+    covariates = profile_covariates(profiles, spec.data.covariates)
+    middle = (table["top_cm"] + table["bottom_cm"]).to_numpy(float) / 2.0
+    design = Design(
+        profile=profiles.index.get_indexer(table["profile"]),
+        biome=np.searchsorted(numbers, profiles["biome"].to_numpy(int)),
+        depth=depth_basis(middle, spec.model_options.reference_depth_cm),
+        covariates=covariates.values,
+        profiles=tuple(str(name) for name in profiles.index),
+        biomes=tuple(BIOMES[number].key for number in numbers),
+        covariate_names=covariates.names,
+    )
+    return design, covariates.notes
