@@ -162,7 +162,7 @@ UNREADABLE = {
     "two columns of one meaning": (table_text([{"d14c": "1"}]),
                                    r"columns delta14c and d14c mean the same \(delta14c\)"),
     "column twice": (table_text([{}]).replace("biome", "lat", 1), r"column 'lat' occurs twice"),
-    "header only": (",".join(ROW) + "\n", r"no data rows"),
+    "header only": (",".join(ROW) + "\n", r"has a header but no rows"),
     "empty": ("", r"the file is empty"),
     "blank": ("\n  \n", r"no known format|the file is empty"),
     "latin-1": (table_text([{"site": "M\u00fcnchen"}]).encode("latin-1"),
@@ -317,6 +317,11 @@ def test_equal_rows_are_one_layer_and_the_published_one_stays() -> None:
     layers = build(raw_frame(rows), keep_unpublished=True)
     assert layers.table["row"].tolist() == [2, 4, 5]
     assert [(drop.reason, drop.rows) for drop in layers.drops] == [("duplicate", (1, 3))]
+
+
+def test_a_layer_of_which_the_reader_has_marked_a_copy_keeps_its_other_row() -> None:
+    layers = build(raw_frame([{"duplicate": True}, {}]))
+    assert layers.table["row"].tolist() == [2]
 
 
 def test_a_profile_stands_in_one_biome() -> None:

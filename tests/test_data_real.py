@@ -86,3 +86,13 @@ def test_the_original_gives_the_same_layers_as_the_tidy_table(
 def test_a_table_in_the_folder_knows_its_folder(data_folder: Path) -> None:
     location = locate_data(data_folder / LAYER_TABLES[1])
     assert location is not None and location.folder == data_folder
+
+
+def test_without_the_grid_the_biomes_of_the_original_are_called_guesses(
+    data_folder: Path, tmp_path: Path, layers: LayerData
+) -> None:
+    alone = tmp_path / "Yujie_dataset.csv"
+    alone.write_bytes((data_folder / LAYER_TABLES[1]).read_bytes())
+    guessed = load_layers(alone, DataSection())
+    assert "a climate estimated without the grid" in guessed.notes[-1]
+    assert guessed.drops[: len(layers.drops)] == layers.drops

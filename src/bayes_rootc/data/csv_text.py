@@ -91,7 +91,7 @@ def read_table(path: Path) -> TextTable:
     _check_header(path, header)
     _check_lengths(path, header, rows, separator)
     if not rows:
-        raise DataError(f"{path}: no data rows; a table needs a header and one row per layer")
+        raise DataError(f"{path}: has a header but no rows; it must have one row per layer")
     return TextTable(header, rows)
 
 

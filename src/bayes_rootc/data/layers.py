@@ -107,8 +107,10 @@ def _points(raw: pd.DataFrame, select: DataSection) -> pd.Series:
 
 
 def _duplicates(raw: pd.DataFrame, select: DataSection) -> pd.Series:
-    same = raw["duplicate"] | copies(raw, [raw[name] for name in IDENTITY])
-    return same & (not select.keep_duplicates)
+    # Rows that the reader has marked are no originals: else a layer could lose all its rows.
+    marked = raw["duplicate"].astype(bool)
+    same = copies(raw, [raw[name].where(~marked) for name in IDENTITY])
+    return (marked | same) & (not select.keep_duplicates)
 
 
 REASONS = (
@@ -185,7 +187,7 @@ def build_layers(
         If there is no row, or a value is impossible; every such value is named.
     """
     if raw.empty:
-        raise DataError(f"{origin}: no data rows; a table needs one row per layer")
+        raise DataError(f"{origin}: has no rows; it must have one row per layer")
     problems = impossible(raw)
     if problems:
         raise DataError("\n".join(f"{origin}: {problem}" for problem in problems))
@@ -196,6 +198,7 @@ def build_layers(
     raw = raw.sort_values("row", kind="stable").reset_index(drop=True)
     raw["lon"] = raw["lon"].where(raw["lon"] <= 180.0, raw["lon"] - 360.0)
     raw, notes = _one_biome_per_profile(raw)
+    notes += _guessed_biomes(raw)
     kept, drops = _select(raw, select)
     listed = implausible(kept, atmosphere_max)
     if not select.keep_implausible and len(listed):
@@ -259,6 +262,19 @@ def _one_biome_per_profile(raw: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, 
         f"(profiles {names})"
     )
     return raw.assign(biome=biome.where(biome.notna(), raw["biome"])), (note,)
+
+
+def _guessed_biomes(raw: pd.DataFrame) -> tuple[str, ...]:
+    # Readers that derive the biome say how; without the covariate grid some are a guess.
+    if "biome_source" not in raw:
+        return ()
+    guessed = int((raw["biome_source"] == "fallback").sum())
+    if not guessed:
+        return ()
+    return (
+        f"{guessed} rows have a biome from their vegetation label and a climate estimated without "
+        f"the grid of a data folder; grasslands and shrublands may belong to another biome",
+    )
 
 
 def _typed(kept: pd.DataFrame) -> pd.DataFrame:
