@@ -31,6 +31,8 @@ KEEP = {
     "keep_point_samples": "samples whose top equals their bottom",
     "keep_duplicates": "copies of other rows",
     "keep_unpublished": "entries named unpublished by their compilers",
+    "keep_unmeasured": "rows whose Δ14C the source gives as the word modern",
+    "keep_treated": "treated experiments (ISRaD)",
     "keep_implausible": "Δ14C that hardly any soil can have",
 }
 """Switches of the section [data] of a model file."""

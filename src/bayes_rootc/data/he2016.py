@@ -142,6 +142,7 @@ def read(path: Path, data_folder: Path | None) -> pd.DataFrame:
     # Several studies entered the same core against different zero depths: compare as reported.
     reported = [number["Layer_top"], number["Layer_bottom"]]
     raw["duplicate"] = copies(raw, [raw["lat"], raw["lon"], *reported, raw["delta14c"]])
+    raw["unmeasured"] = raw["delta14c_origin"] == "modern"
     return raw
 
 

@@ -95,7 +95,10 @@ def _missing(*columns: str) -> Callable[[pd.DataFrame, DataSection], pd.Series]:
 
 
 def _unless(flag: str, column: str) -> Callable[[pd.DataFrame, DataSection], pd.Series]:
-    return lambda raw, select: raw[column].astype(bool) & (not getattr(select, flag))
+    # A reader whose format cannot mark such rows leaves the column out.
+    return lambda raw, select: (
+        raw.get(column, pd.Series(False, raw.index)).astype(bool) & (not getattr(select, flag))
+    )
 
 
 def _below(raw: pd.DataFrame, select: DataSection) -> pd.Series:
@@ -140,6 +143,16 @@ REASONS = (
         "unpublished",
         "entry named unpublished (keep with data.keep_unpublished)",
         _unless("keep_unpublished", "unpublished"),
+    ),
+    Reason(
+        "unmeasured",
+        "Δ14C not measured, the source says modern (keep with data.keep_unmeasured)",
+        _unless("keep_unmeasured", "unmeasured"),
+    ),
+    Reason(
+        "treated",
+        "treated experiment (keep with data.keep_treated)",
+        _unless("keep_treated", "treated"),
     ),
     Reason("no_biome", "biome unknown", _missing("biome")),
 )

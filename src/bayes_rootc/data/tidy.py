@@ -46,6 +46,7 @@ NUMBERS = (
     "original_top", "original_bottom",
 )  # fmt: skip
 DUPLICATE_FLAG = "same_place_depth_d14c_as_other_row"
+MODERN_FLAG = "fraction_modern_text_modern"
 UNPUBLISHED = "npublished"
 TELLING = 4
 """A file with this many of the required columns is meant for this reader, if not complete."""
@@ -101,6 +102,7 @@ def read(path: Path, folder: Path | None = None) -> pd.DataFrame:  # noqa: ARG00
     raw["unpublished"] = raw["entry"].str.contains(UNPUBLISHED).astype(bool)
     flagged = pd.Series([DUPLICATE_FLAG in flags.split(";") for flags in found["qc_flags"]])
     raw["duplicate"] = _copies(raw, flagged)
+    raw["unmeasured"] = [MODERN_FLAG in flags.split(";") for flags in found["qc_flags"]]
     return raw.drop(columns=["original_top", "original_bottom"])
 
 

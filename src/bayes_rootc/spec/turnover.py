@@ -27,6 +27,8 @@ class DataSection(_Section):
     keep_point_samples: bool = False
     keep_duplicates: bool = False
     keep_unpublished: bool = False
+    keep_unmeasured: bool = False
+    keep_treated: bool = False
     keep_implausible: bool = True
     max_depth_cm: Annotated[float, Field(gt=0, le=200)] = 200.0
 

@@ -33,7 +33,9 @@ def atmosphere(run: xr.DataTree) -> tuple[pd.DataFrame, float]:
         start = float(np.nanmin(np.append(constant["extrapolated_from"].values, np.inf)))
     else:
         start = float(array.attrs.get("extrapolated_from", np.nan))
-    return pd.DataFrame(np.asarray(array, float), index=np.asarray(year, float), columns=zones), start
+    return pd.DataFrame(
+        np.asarray(array, float), index=np.asarray(year, float), columns=zones
+    ), start
 
 
 def data(run: xr.DataTree) -> pd.DataFrame:

@@ -60,13 +60,13 @@ _STYLE = {
 }
 
 
-def styled(draw: Draw) -> Draw:
+def styled[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Run a drawing function under the report's style, whatever the user's own settings."""
 
     @functools.wraps(draw)
-    def wrapped(run: xr.DataTree) -> Figure:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with style.context(["default", _STYLE]):
-            return draw(run)
+            return draw(*args, **kwargs)
 
     return wrapped
 

@@ -1,0 +1,258 @@
+"""The public Python door: everything the commands do, as functions on pandas and xarray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_rootc.data.check import CheckReport
+from bayes_rootc.data.check import check_layers as _check_layers
+from bayes_rootc.data.layers import LayerData
+from bayes_rootc.data.load import read_layers as _read_located
+from bayes_rootc.data.locate import DataLocation, locate_data
+from bayes_rootc.data.world import simulate_world as _simulate_world
+from bayes_rootc.radiocarbon.atmosphere import load_atmosphere, zone_of_latitude
+from bayes_rootc.radiocarbon.one_pool import pool_delta14c
+from bayes_rootc.radiocarbon.sample import SampleTurnover, sample_turnover
+from bayes_rootc.radiocarbon.table import Input
+from bayes_rootc.spec.load import load_spec
+from bayes_rootc.spec.locate import find_model
+from bayes_rootc.spec.turnover import DataSection, TurnoverSpec
+from bayes_rootc.units import k_from_turnover
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayes_rootc.inference.fit import Fit
+
+DEFAULT_WORLD = 600
+"""Layers of the simulated world that is fitted where there are no real data."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The layers of a fit and the folder that may hold the monthly atmosphere."""
+
+    layers: LayerData
+    folder: Path | None
+    text: str
+
+
+def read_layers(
+    data: Path | str | None = None, *, format: str | None = None, **select: Any
+) -> LayerData:
+    """Read, check and select layers.
+
+    Parameters
+    ----------
+    data : path, optional
+        A data folder or a table (CSV, the file of He et al. 2016, ISRaD); without it the
+        environment variable ``BAYES_ROOTC_DATA`` or the fetched data.
+    format : str, optional
+        Name of a reader; recognised from the columns by default.
+    **select
+        Fields of the section ``[data]`` of a model file, such as ``keep_peat=True``.
+
+    Returns
+    -------
+    LayerData
+        ``.table`` is a DataFrame with one row a layer; ``.drops`` says what was left out and why.
+
+    Raises
+    ------
+    DataError
+        If there are no data, or they hold impossible values.
+    """
+    from bayes_rootc.data.load import load_layers
+
+    return load_layers(_path(data), DataSection(**select), format)
+
+
+def check_layers(data: Path | str, *, format: str | None = None, **select: Any) -> CheckReport:
+    """Report on a table without fitting it: kept, dropped by reason, impossible, implausible.
+
+    Parameters as for :func:`read_layers`; ``print(report.text())`` shows it.
+    """
+    return _check_layers(Path(data), DataSection(**select), format)
+
+
+def simulate_world(n_layers: int = DEFAULT_WORLD, seed: int = 1, **options: Any) -> LayerData:
+    """Simulate layers of known truth; see :func:`bayes_rootc.data.world.simulate_world`.
+
+    Examples
+    --------
+    >>> world = simulate_world(50, seed=3)
+    >>> len(world.table), world.source
+    (50, 'simulated')
+    """
+    return _simulate_world(load_spec(find_model("turnover")), n_layers, seed, **options)
+
+
+def turnover(
+    delta14c: float, year: float, lat: float | None = None, **options: Any
+) -> SampleTurnover:
+    """Turnover time of one sample: every solution with its mass.
+
+    Parameters
+    ----------
+    delta14c : float
+        Δ14C, ‰.
+    year : float
+        Calendar year of sampling.
+    lat : float, optional
+        Latitude, or name the ``zone``.
+    **options
+        ``zone``, ``sd`` (‰), ``level``; see :func:`bayes_rootc.radiocarbon.sample.sample_turnover`.
+
+    Examples
+    --------
+    >>> [round(mode["turnover_years"]) for mode in turnover(100.0, 2000, 45.0).modes]
+    [3, 90]
+    """
+    return sample_turnover(delta14c, year, lat, **options)
+
+
+def forward_curve(
+    turnover_years: float,
+    zone: str | None = None,
+    *,
+    lat: float | None = None,
+    start: float = 1950.0,
+    stop: float = 2019.0,
+    received: Input | None = None,
+) -> pd.DataFrame:
+    """Δ14C of one pool by month.
+
+    Parameters
+    ----------
+    turnover_years : float
+        Turnover time 1/k, years, above 0.
+    zone : str, optional
+        Atmospheric zone, such as ``NHZone2``; or give ``lat``.
+    lat : float, optional
+        Latitude, degrees north.
+    start, stop : float
+        Decimal calendar years; both ends are included where whole months reach them.
+    received : Input, optional
+        Atmosphere settings; a constant 0 ‰ before 1950.0 by default.
+
+    Returns
+    -------
+    DataFrame
+        ``year`` (decimal), ``delta14c`` (‰).
+
+    Examples
+    --------
+    >>> curve = forward_curve(100.0, "NHZone2", start=1950, stop=2019)
+    >>> len(curve), round(curve["delta14c"].iloc[0], 2)
+    (829, -11.95)
+    """
+    if zone is None:
+        zone = str(zone_of_latitude(45.0 if lat is None else lat))
+    received = received or Input()
+    atmosphere = load_atmosphere(
+        zone, received.folder, received.initial, received.prebomb_delta14c, received.lag
+    )
+    months = int(np.floor((stop - start) * 12.0 + 1e-6))
+    years = start + np.arange(months + 1) / 12.0
+    k = k_from_turnover(turnover_years)
+    return pd.DataFrame({"year": years, "delta14c": pool_delta14c(k, atmosphere, years)[0]})
+
+
+def find_source(
+    spec: TurnoverSpec,
+    data: Path | str | None = None,
+    *,
+    format: str | None = None,
+    simulated: int | None = None,
+    world_seed: int = 1,
+) -> Source:
+    """Find the layers to fit: those asked for, else real data, else a simulated world.
+
+    Parameters
+    ----------
+    spec : TurnoverSpec
+    data, format
+        As for :func:`read_layers`.
+    simulated : int, optional
+        Simulate about this many layers instead of looking for data.
+    world_seed : int
+        Seed of the simulated world.
+    """
+    location = None if simulated else locate_data(_path(data))
+    if location is None:
+        layers = _simulate_world(spec, simulated or DEFAULT_WORLD, world_seed)
+        why = "asked for" if simulated else "no real data found"
+        text = f"data: SIMULATED world of known truth ({why}), {len(layers.table)} layers"
+        return Source(layers, None, f"{text}, seed {world_seed}")
+    layers = _read_located(location, spec.data, format)
+    return Source(layers, location.folder, _describe(location, layers))
+
+
+def fit(
+    spec: TurnoverSpec | Path | str = "turnover",
+    data: LayerData | Path | str | None = None,
+    *,
+    folder: Path | str = "runs/turnover",
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+    **source: Any,
+) -> Fit:
+    """Fit the turnover model and store the run.
+
+    Parameters
+    ----------
+    spec : TurnoverSpec, path or str
+        A model file, or the name of one that comes with the package.
+    data : LayerData, path, optional
+        Layers, or where they are; real data where they are found, else a simulated world.
+    folder : path
+        Folder of the run.
+    overwrite : bool
+        Replace a run that is there.
+    say : callable
+        Receives a line about each step.
+    **source
+        ``format``, ``simulated``, ``world_seed``; see :func:`find_source`.
+
+    Returns
+    -------
+    Fit
+        ``.run`` is an xarray DataTree, ``.diagnostics`` the outcome of the gate.
+    """
+    from bayes_rootc.inference.fit import fit_layers
+
+    if not isinstance(spec, TurnoverSpec):
+        spec = load_spec(find_model(spec))
+    if isinstance(data, LayerData):
+        found = Source(data, None, f"data: {data.origin}")
+    else:
+        found = find_source(spec, data, **source)
+    say(found.text)
+    return fit_layers(
+        spec, found.layers, Path(folder), data_folder=found.folder, overwrite=overwrite, say=say
+    )
+
+
+def load_run(folder: Path | str, **checks: Any) -> xr.DataTree:
+    """Load a stored run; see :func:`bayes_rootc.inference.store.load_run` for the checks."""
+    from bayes_rootc.inference.store import load_run as _load_run
+
+    return _load_run(folder, **checks)[0]
+
+
+def _path(data: Path | str | None) -> Path | None:
+    return None if data is None else Path(data)
+
+
+def _describe(location: DataLocation, layers: LayerData) -> str:
+    kind = "real" if location.source == "real" else "your file"
+    return (
+        f"data: {kind}, {location.layers} (found by {location.found_by}), "
+        f"{len(layers.table)} of {layers.n_read} layers kept"
+    )

@@ -1,0 +1,148 @@
+"""The verb ``fit``: layers in, stored run and report out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayes_rootc.inference.fit import Fit
+    from bayes_rootc.spec.turnover import TurnoverSpec
+
+HELP = "fit a model file to layers and store the run"
+EPILOG = """examples:
+  fit                                     the turnover model on what data there are
+  fit models/turnover.toml --data FOLDER  real data
+  fit --data my_layers.csv --name mine    a table of your own, kept as runs/mine
+  fit --simulated 300                     a world of known truth
+  fit --draws 200 --tune 300              a quick look
+
+Without --data the environment variable BAYES_ROOTC_DATA is used, then fetched data; where there
+is nothing, a simulated world is fitted, and the output says so. Exit code 0: converged; 1: the run
+is stored but did not pass the gate; 2: an error that you can mend; 130: stopped (the draws made so
+far are kept and `report` reads them as a partial run)."""
+
+NOT_CONVERGED = 1
+SHOWN_LAYERS = ("0-20", "40-60", "100-150")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("model", nargs="?", default="turnover", help="model file or its name")
+    parser.add_argument("--data", type=Path, metavar="PATH", help="data folder or table")
+    parser.add_argument("--format", metavar="NAME", help="format of the table; recognised if absent")
+    parser.add_argument("--simulated", type=int, metavar="N", help="simulate about N layers instead")
+    parser.add_argument("--world-seed", type=int, default=1, metavar="S", help="seed of that world")
+    parser.add_argument("--name", help="name of the run; that of the model if absent")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder of reports")
+    parser.add_argument("--no-report", action="store_true", help="store the run only")
+    parser.add_argument("--overwrite", action="store_true", help="replace a run of this name")
+    parser.add_argument("--cores", type=int, help="chains at a time; all processors if absent")
+    for name, text in (
+        ("chains", "number of chains"),
+        ("tune", "tuning draws of each chain"),
+        ("draws", "draws of each chain"),
+        ("seed", "seed of the sampler"),
+    ):
+        parser.add_argument(f"--{name}", type=int, help=f"{text}, instead of the model file's")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, report, print; returns the exit code."""
+    from bayes_rootc.api import find_source
+    from bayes_rootc.inference.fit import fit_layers, is_current
+    from bayes_rootc.inference.progress import Progress
+    from bayes_rootc.spec.load import load_spec
+    from bayes_rootc.spec.locate import find_model
+
+    spec = _with_sampler(load_spec(find_model(args.model)), args)
+    source = find_source(
+        spec, args.data, format=args.format, simulated=args.simulated, world_seed=args.world_seed
+    )
+    _say(source.text)
+    folder = args.runs / (args.name or Path(args.model).stem)
+    if is_current(folder, spec, source.layers):
+        _say(f"{folder} holds just this fit already (same model, data, seed and version)")
+        fit = _stored(folder)
+    else:
+        fit = fit_layers(
+            spec,
+            source.layers,
+            folder,
+            data_folder=source.folder,
+            overwrite=args.overwrite,
+            cores=args.cores,
+            say=_say,
+            progress=Progress(),
+        )
+    _summarise(fit)
+    if not args.no_report:
+        from bayes_rootc.report.write import write_report
+
+        page = write_report(fit.run, fit.diagnostics, args.reports / folder.name)
+        _say(f"report: {page}")
+    return 0 if fit.diagnostics["passed"] else NOT_CONVERGED
+
+
+def _with_sampler(spec: TurnoverSpec, args: argparse.Namespace) -> TurnoverSpec:
+    """Replace settings of the sampler by those of the command line, checked like the file's."""
+    from bayes_rootc.spec.load import dump_spec, parse_spec
+
+    given = {
+        name: getattr(args, name)
+        for name in ("chains", "tune", "draws", "seed")
+        if getattr(args, name) is not None
+    }
+    content = dump_spec(spec)
+    content["sampler"] |= given
+    return parse_spec(content, where="command line")
+
+
+def _stored(folder: Path) -> Fit:
+    from bayes_rootc.inference.fit import Fit
+    from bayes_rootc.inference.store import load_run
+
+    tree, diagnostics = load_run(folder)
+    return Fit(folder, tree, diagnostics)
+
+
+def _summarise(fit: Fit) -> None:
+    from bayes_rootc.report.tables import population_table, turnover_table
+
+    marks = " (SIMULATED)" if fit.run.attrs["source"] == "simulated" else ""
+    _say("")
+    _say(f"Population parameters{marks}")
+    _say(_population(population_table(fit.run)))
+    _say(f"\nTurnover time of the typical site by depth (cm), years{marks}: median [95 % interval]")
+    _say(_by_biome(turnover_table(fit.run)))
+    seconds = fit.diagnostics.get("sampling_seconds")
+    took = f" (sampled in {seconds:.0f} s)" if seconds else ""
+    _say(f"\n{fit.diagnostics['verdict']}{took}")
+    _say(f"run: {fit.folder}")
+
+
+def _population(table: Any) -> str:
+    columns = ["parameter", "mean", "sd", "q05", "q95", "r_hat", "ess_bulk", "ess_tail", "truth"]
+    shown = table[[name for name in columns if name in table]]
+    digits = {"ess_bulk": "{:.0f}", "ess_tail": "{:.0f}"}
+    formats = {name: digits.get(name, "{:.3f}").format for name in shown.columns[1:]}
+    return str(shown.to_string(index=False, formatters=formats))
+
+
+def _by_biome(table: Any) -> str:
+    shown = table[table["standard_layer_cm"].isin(SHOWN_LAYERS) & (table["n_layers"] > 0)]
+    cells = shown.assign(
+        text=[
+            f"{row.c_age_typical:,.0f} [{row.c_age_typical_q025:,.0f}-{row.c_age_typical_q975:,.0f}]"
+            for row in shown.itertuples()
+        ]
+    )
+    wide = cells.pivot(index="biome", columns="standard_layer_cm", values="text")
+    wide = wide.reindex(index=cells["biome"].unique(), columns=list(SHOWN_LAYERS))
+    return str(wide.fillna("no layers").rename_axis(index=None, columns=None).to_string())
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,32 @@
+"""The verb ``show``: what a model file says, before anything is sampled."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "show what a model file says, its priors in years"
+EPILOG = """examples:
+  show turnover                     the model that comes with the package
+  show models/turnover.toml
+  show my_model.toml
+
+Every prior is told with its reason and with the interval that holds 90 % of it, on the scale of
+years or of factors on turnover. Nothing is fitted, and PyMC is not loaded."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the model."""
+    parser.add_argument(
+        "model", metavar="MODEL", help="a model file, or the name of one in the package"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the model file; returns the exit code."""
+    from bayes_rootc.spec.explain import explain_spec
+    from bayes_rootc.spec.load import load_spec
+    from bayes_rootc.spec.locate import find_model
+
+    path = find_model(args.model)
+    print(explain_spec(load_spec(path), str(path)))
+    return 0
