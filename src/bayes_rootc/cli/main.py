@@ -36,6 +36,9 @@ VERBS = {
         "check a table of layers, fetch the public data, or say which data are used",
     ),
     "report": Verb("bayes_rootc.cli.report", "write tables, figures and a page of a stored run"),
+    "crossval": Verb(
+        "bayes_rootc.cli.crossval", "predict held-out profiles and score it, beside two baselines"
+    ),
     "turnover": Verb("bayes_rootc.cli.turnover", "turnover time of one sample from its Δ14C"),
     "curve": Verb("bayes_rootc.cli.curve", "Δ14C of a pool of known turnover time, by month"),
 }
