@@ -28,8 +28,9 @@ from bayes_rootc.inference.run_folder import (
 from bayes_rootc.inference.sampling import Draws, compile_model, read_draws, sample
 from bayes_rootc.inference.store import peak_memory_gib, write_tree
 from bayes_rootc.models.assemble import Problem, assemble
+from bayes_rootc.models.design import Design
 from bayes_rootc.spec.load import spec_hash
-from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.spec.turnover import SamplerSection, TurnoverSpec
 from bayes_rootc.version import __version__
 
 Say = Callable[[str], None]
@@ -122,10 +123,23 @@ def fit_layers(
     compiled = compile_model(build_model(spec, problem.design, problem.nodes))
     compiled_in = time.monotonic() - clock
     say(f"compiled in {compiled_in:.0f} s; sampling")
-    draws = sample(compiled, spec.sampler, folder.draws, cores=cores, progress=progress)
+    draws = sample(
+        compiled,
+        spec.sampler,
+        folder.draws,
+        target_accept=target_acceptance(spec.sampler, problem.design),
+        cores=cores,
+        progress=progress,
+    )
     say(f"sampled in {draws.seconds:.0f} s; recovering k of every layer, writing {folder.fit}")
     timing = {"compile_seconds": compiled_in, "sampling_seconds": draws.seconds}
     return _finish(folder, spec, problem, draws, certificate | {"timing": timing})
+
+
+def target_acceptance(sampler: SamplerSection, design: Design) -> float:
+    """Acceptance to tune to: higher where sparse groups make the posterior a funnel."""
+    rich = design.biomes_centred and design.profiles_centred
+    return sampler.target_accept if rich else sampler.target_accept_sparse
 
 
 def finish_partial(path: Path) -> Fit:

@@ -18,6 +18,9 @@ from bayes_rootc.layers import CHAIN, DRAW
 from bayes_rootc.spec.turnover import SamplerSection
 
 DRAWS_FOLDER = "draws.zarr"
+INTERNAL = ("__", "_multiple")
+"""Endings of variables that exist for the sampler's sake only."""
+
 POLL_SECONDS = 0.2
 LEAST_DRAWS = 20
 """Chains with fewer draws than this are left out of a partial run."""
@@ -68,6 +71,7 @@ def sample(
     sampler: SamplerSection,
     store: Path,
     *,
+    target_accept: float,
     cores: int | None = None,
     progress: Progress | None = None,
 ) -> Draws:
@@ -81,6 +85,8 @@ def sample(
         Chains, draws, seed.
     store : Path
         Folder of the draws, made anew. It stays behind if the process dies.
+    target_accept : float
+        Acceptance that the step size is tuned to.
     cores : int, optional
         Chains at a time; as many as there are processors by default.
     progress : Progress, optional
@@ -106,7 +112,7 @@ def sample(
             chains=sampler.chains,
             cores=cores,
             seed=sampler.seed,
-            target_accept=sampler.target_accept,
+            target_accept=target_accept,
             save_warmup=False,
             progress_bar=False,
             progress_callback=progress,
@@ -163,7 +169,7 @@ def read_draws(store: Path) -> Draws:
         )
     length = int(made[usable].min())
     cut = {CHAIN: usable, DRAW: slice(0, length)}
-    names = [name for name in posterior.data_vars if not str(name).endswith("__")]
+    names = [name for name in posterior.data_vars if not str(name).endswith(INTERNAL)]
     kept = posterior[names].isel(cut).load()
     kept = kept.drop_vars([name for name in kept.coords if name not in kept.dims])
     statistics = tree["sample_stats"].dataset[list(STATISTICS)].isel(cut).load()

@@ -38,6 +38,28 @@ class Design:
     biomes: tuple[str, ...]
     covariate_names: tuple[str, ...]
 
+    @property
+    def profiles_centred(self) -> bool:
+        """Whether the effects of the profiles are sampled centred."""
+        n = len(self.profiles)
+        return n >= PROFILES_TO_CENTRE and len(self.profile) >= LAYERS_A_PROFILE_TO_CENTRE * n
+
+    @property
+    def biomes_centred(self) -> bool:
+        """Whether the effects of the biomes are sampled centred."""
+        counts = np.bincount(self.biome, minlength=len(self.biomes))
+        enough = float(np.median(counts)) >= PROFILES_A_BIOME_TO_CENTRE
+        return len(self.biomes) >= BIOMES_TO_CENTRE and enough
+
+
+# Centred effects sample best where each group has much data of its own and there are enough
+# groups to keep their spread away from 0; multiples of the spread sample best where not
+# (Betancourt & Girolami 2015). Tried on simulated worlds of 20 to 900 layers and the real data.
+PROFILES_TO_CENTRE = 40
+LAYERS_A_PROFILE_TO_CENTRE = 2.0
+BIOMES_TO_CENTRE = 5
+PROFILES_A_BIOME_TO_CENTRE = 8.0
+
 
 def depth_basis(depth_cm: ArrayLike, reference_cm: float) -> Floats:
     """d(z) = log1p(z/10) - log1p(reference/10): 0 at the reference depth.

@@ -111,9 +111,9 @@ class LogMarginal(Op):
         for storage, value in zip(output_storage, log_marginal_kernel(*inputs), strict=True):
             storage[0] = value
 
-    def infer_shape(self, fgraph: Any, node: Any, input_shapes: Any) -> Any:
+    def infer_shape(self, node: Any, input_shapes: Any) -> Any:
         """All outputs have one value a layer."""
-        del fgraph, node
+        del node
         return [input_shapes[0]] * 3
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:

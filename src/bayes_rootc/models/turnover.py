@@ -54,17 +54,28 @@ def build_model(spec: TurnoverSpec, design: Design, nodes: Nodes) -> pm.Model:
         sigma_profile = _variable("sigma_profile", priors.sigma_profile)
         tau = _variable("tau", priors.tau)
 
-        a_biome = pm.Normal("a_biome", alpha, sigma_biome, dims=BIOME)
-        s_biome = pm.Normal("s_biome", beta, sigma_slope, dims=BIOME)
+        biomes_centred, profiles_centred = design.biomes_centred, design.profiles_centred
+        a_biome = _effects("a_biome", alpha, sigma_biome, dims=BIOME, centred=biomes_centred)
+        s_biome = _effects("s_biome", beta, sigma_slope, dims=BIOME, centred=biomes_centred)
         centre = a_biome[biome]
         if design.covariate_names:
             covariates = pm.Data("covariates", design.covariates, dims=(PROFILE, COVARIATE))
             gamma = _variable("gamma", priors.gamma, dims=COVARIATE)
             centre = centre + (covariates * gamma).sum(axis=1)
-        eta = pm.Normal("eta_profile", centre, sigma_profile, dims=PROFILE)
+        eta = _effects(
+            "eta_profile", centre, sigma_profile, dims=PROFILE, centred=profiles_centred
+        )
         mu = eta[profile] + s_biome[biome[profile]] * depth
         pm.Potential("delta14c_log_likelihood", log_marginal(mu, tau, theta, log_weight)[0].sum())
     return model
+
+
+def _effects(name: str, centre: Any, spread: Any, *, dims: str, centred: bool) -> Any:
+    """Normal effects, sampled as they are or as multiples of their spread: the same prior."""
+    if centred:
+        return pm.Normal(name, centre, spread, dims=dims)
+    multiple = pm.Normal(f"{name}_multiple", 0.0, 1.0, dims=dims)
+    return pm.Deterministic(name, centre + spread * multiple, dims=dims)
 
 
 def _variable(name: str, prior: Prior, **kwargs: Any) -> Any:

@@ -78,6 +78,7 @@ class SamplerSection(_Section):
     tune: Annotated[int, Field(ge=100)] = 1000
     draws: Annotated[int, Field(ge=50)] = 1000
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    target_accept_sparse: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 20260101
     keep_draws: Count = 1000
 
