@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 STANDARD_EDGES_CM = (0, 20, 40, 60, 80, 100, 150, 200)
 """Edges of the seven standard layers, cm below the top of the mineral soil."""
 
-STANDARD_LAYERS = tuple(
-    f"{top}-{bottom}" for top, bottom in zip(STANDARD_EDGES_CM, STANDARD_EDGES_CM[1:], strict=False)
-)
+STANDARD_LAYERS = tuple(f"{top}-{bottom}" for top, bottom in pairwise(STANDARD_EDGES_CM))
 """Labels of the seven standard layers, cm."""
 
 MAX_DEPTH_CM = STANDARD_EDGES_CM[-1]

@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("model", nargs="?", default="turnover", help="model file or its name")
     parser.add_argument("--data", type=Path, metavar="PATH", help="data folder or table")
-    parser.add_argument("--format", metavar="NAME", help="format of the table; recognised if absent")
-    parser.add_argument("--simulated", type=int, metavar="N", help="simulate about N layers instead")
-    parser.add_argument("--world-seed", type=int, default=1, metavar="S", help="seed of that world")
+    parser.add_argument("--format", metavar="NAME", help="format; recognised if absent")
+    parser.add_argument("--simulated", type=int, metavar="N", help="simulate about N layers")
+    parser.add_argument("--world-seed", type=int, default=1, metavar="S", help="its seed")
     parser.add_argument("--name", help="name of the run; that of the model if absent")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder of reports")
@@ -115,7 +115,7 @@ def _summarise(fit: Fit) -> None:
     _say("")
     _say(f"Population parameters{marks}")
     _say(_population(population_table(fit.run)))
-    _say(f"\nTurnover time of the typical site by depth (cm), years{marks}: median [95 % interval]")
+    _say(f"\nTurnover time of the typical site by depth (cm), years{marks}, 95 % interval")
     _say(_by_biome(turnover_table(fit.run)))
     seconds = fit.diagnostics.get("sampling_seconds")
     took = f" (sampled in {seconds:.0f} s)" if seconds else ""

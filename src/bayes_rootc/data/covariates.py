@@ -62,5 +62,5 @@ def profile_covariates(profiles: pd.DataFrame, wanted: tuple[str, ...]) -> Covar
         filled = raw.fillna(by_biome).fillna(raw.mean())
         columns.append(((filled - raw.mean()) / spread).to_numpy(float))
         names.append(name)
-    values = np.column_stack(columns) if columns else np.empty((len(profiles), 0))
+    values = np.column_stack([np.empty((len(profiles), 0)), *columns])
     return Covariates(tuple(names), values, tuple(notes))

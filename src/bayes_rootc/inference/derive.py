@@ -68,7 +68,7 @@ def build_tree(
         {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
     )
     kept = _kept_draws(shape, spec.sampler.keep_draws)
-    groups |= _per_layer(spec, problem, mu, flat["tau"], shape, kept, streams[1])
+    groups |= _per_layer(spec, problem, mu, flat["tau"], shape=shape, kept=kept, rng=streams[1])
     groups["derived"] = groups["derived"].merge(_per_biome(spec, problem, posterior))
     groups |= _prior_groups(spec, problem, streams[2])
     groups["observed_data"] = xr.Dataset({"delta14c": ("layer", problem.layers["delta14c"])})
@@ -109,6 +109,7 @@ def _per_layer(
     problem: Problem,
     mu: Floats,
     tau: Floats,
+    *,
     shape: tuple[int, int],
     kept: np.ndarray,
     rng: np.random.Generator,
@@ -117,9 +118,8 @@ def _per_layer(
     tau = tau.reshape(shape)[:, kept].ravel()
     theta_grid = problem.table.theta
     recovered = recover_theta(theta_grid, problem.log_likelihood, mu, tau, rng)
-    replicate = replicate_delta14c(
-        mu, tau, problem.table, problem.scale, spec.likelihood.student_t_df, rng
-    )
+    df = spec.likelihood.student_t_df
+    replicate = replicate_delta14c(mu, tau, problem.table, scale=problem.scale, df=df, rng=rng)
     dims = ("chain", "draw_kept", "layer")
     coords = {"chain": np.arange(shape[0]), "draw_kept": kept}
     shaped = (shape[0], len(kept), -1)

@@ -59,12 +59,13 @@ def is_current(path: Path, spec: TurnoverSpec, layers: LayerData) -> bool:
         certificate = read_certificate(RunFolder(path))
     except RunError:
         return False
-    return (
-        certificate["status"] == "complete"
-        and certificate["spec_hash"] == spec_hash(spec)
-        and certificate["data_hash"] == layers.data_hash
-        and certificate["version"] == __version__
-    )
+    wanted = {
+        "status": "complete",
+        "spec_hash": spec_hash(spec),
+        "data_hash": layers.data_hash,
+        "version": __version__,
+    }
+    return all(certificate.get(name) == value for name, value in wanted.items())
 
 
 def fit_layers(

@@ -160,15 +160,19 @@ def _e_bfmi(energy: np.ndarray) -> np.ndarray:
 
 
 def _largest(name: str, text: str, values: pd.Series, threshold: float) -> Check:
-    return _check(name, text, values, threshold, values.idxmax, lambda v: v <= threshold)
+    return _check(
+        name, text, values, threshold, worst=values.idxmax, passes=lambda v: v <= threshold
+    )
 
 
 def _smallest(name: str, text: str, values: pd.Series, threshold: float) -> Check:
-    return _check(name, text, values, threshold, values.idxmin, lambda v: v >= threshold)
+    return _check(
+        name, text, values, threshold, worst=values.idxmin, passes=lambda v: v >= threshold
+    )
 
 
 def _check(
-    name: str, text: str, values: pd.Series, threshold: float, worst: Any, passes: Any
+    name: str, text: str, values: pd.Series, threshold: float, *, worst: Any, passes: Any
 ) -> Check:
     # A diagnostic that cannot be computed has not been passed.
     if values.isna().any():

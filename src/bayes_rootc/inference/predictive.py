@@ -46,6 +46,7 @@ def replicate_delta14c(
     mu: Floats,
     tau: Floats,
     table: ForwardTable,
+    *,
     scale: Floats,
     df: float,
     rng: np.random.Generator,
@@ -74,7 +75,7 @@ def replicate_delta14c(
 
 def layer_log_likelihood(mu: Floats, tau: Floats, nodes: Nodes) -> NDArray[np.float32]:
     """Log p(y_i | μ_i, τ) of every draw and layer, shape (S, N), with the sampler's own kernel."""
-    return _log_likelihood(mu, tau, nodes.theta, nodes.log_weight)
+    return np.asarray(_log_likelihood(mu, tau, nodes.theta, nodes.log_weight))
 
 
 @numba.njit
@@ -164,5 +165,10 @@ def prior_delta14c(
     """Prior predictive Δ14C of the observed layers, ‰, shape (S, N)."""
     mu = prior_layer_means(prior, problem.design, rng)
     return replicate_delta14c(
-        mu, prior["tau"], problem.table, problem.scale, spec.likelihood.student_t_df, rng
+        mu,
+        prior["tau"],
+        problem.table,
+        scale=problem.scale,
+        df=spec.likelihood.student_t_df,
+        rng=rng,
     )

@@ -92,8 +92,8 @@ def load_run(
     certificate = read_certificate(folder)
     if certificate["status"] == "sampling":
         raise RunError(
-            f"{folder.path}: this fit was stopped before it finished; `python -m bayes_rootc report "
-            f"{folder.path}` makes a partial run of its draws"
+            f"{folder.path}: this fit was stopped before it finished; "
+            f"`python -m bayes_rootc report {folder.path}` makes a partial run of its draws"
         )
     tree = read_tree(folder.fit)
     wanted = {

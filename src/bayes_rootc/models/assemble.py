@@ -112,14 +112,13 @@ def assemble(spec: TurnoverSpec, layers: LayerData, folder: Path | None = None) 
 
 
 def _design(spec: TurnoverSpec, table: pd.DataFrame) -> tuple[Design, tuple[str, ...]]:
-    profiles = table.groupby("profile", sort=True).agg(
-        {"biome": "first", **dict.fromkeys(spec.data.covariates, "mean")}
-    )
+    means: dict[str, str] = dict.fromkeys(spec.data.covariates, "mean")
+    profiles = table.groupby("profile", sort=True).agg({"biome": "first", **means})
     numbers = sorted(int(number) for number in profiles["biome"].unique())
     covariates = profile_covariates(profiles, spec.data.covariates)
     middle = (table["top_cm"] + table["bottom_cm"]).to_numpy(float) / 2.0
     design = Design(
-        profile=profiles.index.get_indexer(table["profile"]),
+        profile=profiles.index.get_indexer(pd.Index(table["profile"])),
         biome=np.searchsorted(numbers, profiles["biome"].to_numpy(int)),
         depth=depth_basis(middle, spec.model_options.reference_depth_cm),
         covariates=covariates.values,

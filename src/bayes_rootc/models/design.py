@@ -71,4 +71,5 @@ def depth_basis(depth_cm: ArrayLike, reference_cm: float) -> Floats:
     reference_cm : float
         Depth at which the intercepts are defined, cm.
     """
-    return np.log1p(np.asarray(depth_cm, float) / 10.0) - np.log1p(reference_cm / 10.0)
+    basis = np.log1p(np.asarray(depth_cm, float) / 10.0) - np.log1p(reference_cm / 10.0)
+    return np.asarray(basis)

@@ -97,15 +97,15 @@ class LogMarginal(Op):
 
     __props__ = ()
 
-    def make_node(self, mu: Any, tau: Any, theta: Any, log_weight: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Take μ (N,), τ (), node positions and log weights (N, W)."""
-        inputs = [pt.as_tensor(value) for value in (mu, tau, theta, log_weight)]
-        for variable, ndim in zip(inputs, (1, 0, 2, 2), strict=True):
+        tensors = [pt.as_tensor(value) for value in inputs]
+        for variable, ndim in zip(tensors, (1, 0, 2, 2), strict=True):
             if variable.ndim != ndim or variable.dtype != "float64":
                 raise TypeError(f"{variable} must be a float64 tensor of {ndim} dimensions")
-        return Apply(self, inputs, [pt.dvector() for _ in range(3)])
+        return Apply(self, tensors, [pt.dvector() for _ in range(3)])
 
-    def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
+    def perform(self, node: Apply[Any], inputs: Any, output_storage: Any) -> None:
         """Compute with the compiled kernel."""
         del node
         for storage, value in zip(output_storage, log_marginal_kernel(*inputs), strict=True):
@@ -116,7 +116,7 @@ class LogMarginal(Op):
         del node
         return [input_shapes[0]] * 3
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
         """Only the log density, by μ and τ, is differentiated."""
         del node
         return [[True, False, False], [True, False, False], [False] * 3, [False] * 3]
@@ -134,7 +134,7 @@ class LogMarginal(Op):
         ]
 
 
-@register_funcify_default_op_cache_key(LogMarginal)
+@register_funcify_default_op_cache_key(LogMarginal)  # type: ignore[untyped-decorator]
 def _numba_log_marginal(op: LogMarginal, **kwargs: Any) -> Any:
     del op, kwargs
     cache_version = 1

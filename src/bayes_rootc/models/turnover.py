@@ -62,11 +62,10 @@ def build_model(spec: TurnoverSpec, design: Design, nodes: Nodes) -> pm.Model:
             covariates = pm.Data("covariates", design.covariates, dims=(PROFILE, COVARIATE))
             gamma = _variable("gamma", priors.gamma, dims=COVARIATE)
             centre = centre + (covariates * gamma).sum(axis=1)
-        eta = _effects(
-            "eta_profile", centre, sigma_profile, dims=PROFILE, centred=profiles_centred
-        )
+        eta = _effects("eta_profile", centre, sigma_profile, dims=PROFILE, centred=profiles_centred)
         mu = eta[profile] + s_biome[biome[profile]] * depth
-        pm.Potential("delta14c_log_likelihood", log_marginal(mu, tau, theta, log_weight)[0].sum())
+        by_layer: Any = log_marginal(mu, tau, theta, log_weight)
+        pm.Potential("delta14c_log_likelihood", by_layer[0].sum())
     return model
 
 

@@ -76,7 +76,7 @@ def _segments(mass: Floats) -> list[tuple[int, int]]:
     padded = np.concatenate([[-1.0], mass, [-1.0]])
     rises = padded[1:-1] > padded[:-2]
     falls = padded[1:-1] >= padded[2:]
-    peaks = list(np.flatnonzero(rises & falls))
+    peaks: list[int] = np.flatnonzero(rises & falls).tolist()
     while True:
         valleys = [left + int(mass[left : right + 1].argmin()) for left, right in pairwise(peaks)]
         depths = [

@@ -60,7 +60,7 @@ class ForwardTable:
         left = np.minimum(place.astype(np.intp), len(self.theta) - 2)
         share = place - left
         low, high = self.delta14c[self.row, left], self.delta14c[self.row, left + 1]
-        return low + share * (high - low)
+        return np.asarray(low + share * (high - low))
 
 
 def theta_grid(k_min: float = 1e-6, k_max: float = 2.0, step: float = 0.02) -> Floats:
