@@ -13,7 +13,6 @@ from matplotlib.patches import Patch
 from bayes_rootc.layers import MAX_DEPTH_CM
 from bayes_rootc.report.figures.style import (
     COLOURS,
-    GREY,
     INK,
     legend_below,
     panels,
@@ -46,12 +45,13 @@ def _limits(table: pd.DataFrame, points: Floats) -> tuple[float, float]:
 
 
 def _panel(ax: Axes, biome: pd.DataFrame, depth: Floats, points: Floats) -> None:
-    ax.plot(points, depth, ".", ms=3, color=GREY, alpha=0.6, mew=0, zorder=1)
+    size = 5 if points.size < 60 else 3
+    ax.plot(points, depth, ".", ms=size, color="#555555", alpha=0.65, mew=0, zorder=3)
     middle = biome["middle_cm"]
     low, high = biome["c_age_typical_q025"], biome["c_age_typical_q975"]
     ax.fill_betweenx(middle, low, high, color=COLOURS[0], alpha=0.3, lw=0, zorder=2)
-    ax.plot(biome["c_age_typical"], middle, color=COLOURS[0], lw=1.8, zorder=4)
-    ax.plot(biome["c_age_mean"], middle, color=COLOURS[1], lw=1.4, ls="--", zorder=3)
+    ax.plot(biome["c_age_typical"], middle, color=COLOURS[0], lw=1.8, zorder=5)
+    ax.plot(biome["c_age_mean"], middle, color=COLOURS[1], lw=1.4, ls="--", zorder=4)
     n = int(biome["n_layers"].sum())
     empty = (biome["basis"] == FROM_POPULATION).all()
     note = "no layers: from the population" if empty else f"{n:,} layer{'s' if n != 1 else ''}"
@@ -86,7 +86,7 @@ def draw(run: xr.DataTree) -> Figure:
         Line2D([], [], color=COLOURS[0], lw=1.8, label="typical (median) site"),
         Patch(color=COLOURS[0], alpha=0.3, label="its 95 % interval"),
         Line2D([], [], color=COLOURS[1], lw=1.4, ls="--", label="mean over sites"),
-        Line2D([], [], color=GREY, marker=".", ls="", label="a layer (posterior median)"),
+        Line2D([], [], color="#555555", marker=".", ls="", label="a layer (posterior median)"),
     ]
     legend_below(figure, handles)
     figure.suptitle("Turnover time of bulk soil carbon over depth", color=INK)

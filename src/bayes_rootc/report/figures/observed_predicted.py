@@ -72,8 +72,8 @@ def draw(run: xr.DataTree) -> Figure:
     bar.ax.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=3)
     ax.set_title(
-        f"90 % intervals hold {table['inside_90'].mean():.1%} of {len(table):,} layers; "
-        f"50 % intervals hold {table['inside_50'].mean():.1%}",
+        f"90 % intervals hold {100 * table['inside_90'].mean():.1f} % of {len(table):,} layers; "
+        f"50 % intervals hold {100 * table['inside_50'].mean():.1f} %",
         loc="left",
     )
     return figure

@@ -110,6 +110,6 @@ def draw(run: xr.DataTree) -> Figure:
     ax.set_ylabel("layers per bin (number)")
     figure.legend(loc="outside lower center", ncols=3)
     bad = int((table["pareto_k"] > PARETO_K_HIGH).sum())
-    note = f"; Pareto k above {PARETO_K_HIGH:g} in {bad:,}" if method == "LOO-PIT" else ""
+    note = f"; Pareto k above {PARETO_K_HIGH:g} in {bad:,} of them" if method == "LOO-PIT" else ""
     ax.set_title(f"{method} of {n:,} layers{note}", loc="left")
     return figure

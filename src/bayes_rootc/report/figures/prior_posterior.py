@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bayes_rootc.report.figures.style import COLOURS, GREY, INK, legend_below, panels, styled
+from bayes_rootc.report.figures.style import (
+    COLOURS,
+    GREY,
+    INK,
+    label_with_unit,
+    legend_below,
+    panels,
+    styled,
+)
 from bayes_rootc.report.stored import POPULATION, Floats, parameters
 
 BINS_PRIOR, BINS_POSTERIOR = 40, 25
@@ -59,11 +67,11 @@ def draw(run: xr.DataTree) -> Figure:
             ax.stairs(bins["height"], edges, fill=True, color=colour, alpha=alpha, lw=0)
         truth = float(here["truth"].iloc[0])
         if np.isfinite(truth):
-            ax.axvline(truth, color=COLOURS[1], lw=1.6, ls="--")
+            ax.axvline(truth, color=COLOURS[1], lw=0.9, ls="--")
+            ax.plot([truth], [1.06], marker="v", ms=7, color=COLOURS[1], clip_on=False)
         ax.set_ylim(0, 1.08)
         ax.set_yticks([0, 0.5, 1])
-        unit = here["unit"].iloc[0]
-        ax.set_xlabel(f"{name} ({'–' if unit == '1' else unit})")
+        ax.set_xlabel(label_with_unit(name, str(here["unit"].iloc[0])))
     for ax in axes[::4]:
         ax.set_ylabel("density / peak (–)")
     handles: list[object] = [
@@ -72,7 +80,7 @@ def draw(run: xr.DataTree) -> Figure:
     ]
     if table["truth"].notna().any():
         handles.append(
-            Line2D([], [], color=COLOURS[1], ls="--", label="truth of the simulated world")
+            Line2D([], [], color=COLOURS[1], marker="v", ls="--", label="truth (simulated world)")
         )
     legend_below(figure, handles)
     figure.suptitle("Prior and posterior of the population parameters", color=INK)

@@ -102,6 +102,12 @@ def plain_number(value: float, _position: object = None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1 else f"{value:g}"
 
 
+def label_with_unit(name: str, units: str) -> str:
+    """Axis label with its unit in brackets; a dimensionless quantity gets a dash."""
+    shown = "–" if units == "1" else units.replace("yr-1", "yr⁻¹")
+    return f"{name} ({shown})"
+
+
 def years_axis(axes: Axes, low: float, high: float) -> None:
     """Make x a logarithmic axis of years with plain numbers."""
     axes.set_xscale("log")

@@ -1,0 +1,40 @@
+"""The verb ``report``: tables, figures and pages of a stored run; nothing is fitted."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "write the report (HTML, Markdown, figures, tables) of a stored run"
+
+EPILOG = """\
+examples:
+  python -m bayes_rootc report runs/first
+  python -m bayes_rootc report runs/first --output /tmp/first
+
+The HTML is one file that needs no network. Nothing is fitted: the numbers are those of the run.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the verb."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run, as in runs/NAME")
+    parser.add_argument(
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="where to write (default: reports/NAME, with the name of the run)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report and print where it is; the exit code is 0 even if the gate failed."""
+    from bayes_rootc.inference.store import load_run
+    from bayes_rootc.report.write import write_report
+
+    stored, diagnostics = load_run(args.run)
+    name = args.run.resolve()
+    name = name.parent if name.is_file() else name
+    page = write_report(stored, diagnostics, args.output or Path("reports") / name.name)
+    print(page)
+    return 0

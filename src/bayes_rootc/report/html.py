@@ -1,0 +1,155 @@
+"""A report as one HTML file: figures inside, no network, everything from data escaped."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+
+from bayes_rootc.report.content import Picture, Report, Table
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
+  margin: 0 auto; padding: 1rem; max-width: 66rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; overflow-wrap: anywhere; }
+h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
+p { max-width: 46rem; overflow-wrap: anywhere; }
+.banner { border: 2px solid #a33c00; background: #fff3e8; padding: .6rem .9rem; margin: .6rem 0; }
+.banner strong { color: #a33c00; display: block; letter-spacing: .04em; }
+.gate { border-left: 6px solid #00664b; background: #eef8f4; padding: .5rem .9rem;
+  overflow-wrap: anywhere; }
+.gate.failed { border-color: #a33c00; background: #fff3e8; }
+.facts { display: flex; flex-wrap: wrap; gap: .5rem 2rem; padding: 0; margin: 1rem 0; }
+.facts div { min-width: 6rem; }
+.facts dt { font-size: .85rem; color: #555; }
+.facts dd { margin: 0; font-size: 1.25rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem .25rem 0; text-align: left; vertical-align: top;
+  border-bottom: 1px solid #e3e3e3; }
+th { border-bottom: 2px solid #888; }
+.short td { overflow-wrap: anywhere; }
+caption, figcaption, .note { font-size: .9rem; color: #444; text-align: left; }
+.caption { font-size: .9rem; color: #444; }
+figure { margin: 1rem 0; }
+figure img { max-width: 100%; height: auto; }
+nav a { margin-right: 1rem; white-space: nowrap; }
+@media (max-width: 40rem) { figure img { max-width: none; width: 44rem; } }
+@media print {
+  body { max-width: none; font-size: 10pt; padding: 0; }
+  nav { display: none; }
+  .wide { overflow: visible; }
+  table { font-size: 7.5pt; }
+  figure, tr { break-inside: avoid; }
+  figure img { width: 100%; }
+  h2 { break-after: avoid; }
+}
+"""
+
+
+class Markup(str):
+    """Text that is HTML already; every other string is escaped by :func:`tag`."""
+
+    __slots__ = ()
+
+
+def tag(name: str, *children: str, **attributes: str) -> Markup:
+    """Make an element; children and attributes are escaped unless they are :class:`Markup`.
+
+    A trailing underscore of an attribute's name is dropped (``class_``).
+
+    Examples
+    --------
+    >>> tag("p", "a < b", class_="note")
+    '<p class="note">a &lt; b</p>'
+    """
+    opened = "".join(f' {key.rstrip("_")}="{escape(v)}"' for key, v in attributes.items())
+    return Markup(f"<{name}{opened}>{join(*children)}</{name}>")
+
+
+def join(*children: str) -> Markup:
+    """Concatenate, escaping whatever is not markup yet."""
+    return Markup("".join(c if isinstance(c, Markup) else escape(c) for c in children))
+
+
+def render_html(report: Report) -> str:
+    """Return the whole page as text; the same report gives the same text."""
+    sections = [_table(table) for table in report.tables]
+    figures = [_figure(picture) for picture in report.pictures]
+    body = tag(
+        "body",
+        tag("header", *_first_screen(report)),
+        _contents(report),
+        tag("main", *_interleave(figures[:1], sections[:1], figures[1:], sections[1:])),
+        tag("h2", "Birth certificate", id="certificate"),
+        _pairs(report.certificate),
+    )
+    head = tag(
+        "head",
+        Markup('<meta charset="utf-8">'),
+        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        # An empty icon keeps browsers from asking the network for one.
+        Markup('<link rel="icon" href="data:,">'),
+        tag("title", report.title),
+        tag("style", Markup(STYLE)),
+    )
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _interleave(*groups: list[Markup]) -> list[Markup]:
+    return [part for parts in groups for part in parts]
+
+
+def _first_screen(report: Report) -> list[Markup]:
+    gate = "gate" if report.passed else "gate failed"
+    facts = [tag("div", tag("dt", name), tag("dd", value)) for name, value in report.facts]
+    return [
+        tag("h1", report.title),
+        *(
+            tag("div", tag("strong", banner.word), banner.sentence, class_="banner", role="alert")
+            for banner in report.banners
+        ),
+        tag("p", report.lead),
+        tag("p", report.verdict, class_=gate),
+        tag("dl", *facts, class_="facts"),
+        _table(report.key_table),
+    ]
+
+
+def _contents(report: Report) -> Markup:
+    parts = [*report.pictures, *report.tables]
+    links = [tag("a", part.title, href=f"#{part.name}") for part in parts]
+    spaced = [piece for link in links for piece in (link, Markup(" "))]
+    return tag("nav", *spaced, tag("a", "Birth certificate", href="#certificate"))
+
+
+def _table(table: Table) -> Markup:
+    head = tag("tr", *(tag("th", title, scope="col") for title in table.header))
+    rows = [tag("tr", *(tag("td", cell) for cell in row)) for row in table.cells]
+    if not rows:
+        rows = [tag("tr", tag("td", "none", colspan=str(max(1, len(table.header)))))]
+    note = [tag("p", table.note, class_="note")] if table.note else []
+    return tag(
+        "section",
+        tag("h2", table.title),
+        tag("p", table.caption, class_="caption"),
+        tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="wide"),
+        *note,
+        id=table.name,
+    )
+
+
+def _figure(picture: Picture) -> Markup:
+    source = f"data:image/png;base64,{base64.b64encode(picture.png).decode('ascii')}"
+    image = Markup(f'<img src="{source}" alt="{escape(f"{picture.title}. {picture.caption}")}">')
+    return tag(
+        "section",
+        tag("h2", picture.title),
+        tag("figure", tag("div", image, class_="wide"), tag("figcaption", picture.caption)),
+        id=picture.name,
+    )
+
+
+def _pairs(pairs: tuple[tuple[str, str], ...]) -> Markup:
+    rows = [tag("tr", tag("th", name, scope="row"), tag("td", value)) for name, value in pairs]
+    return tag("table", tag("tbody", *rows), class_="short")
