@@ -14,7 +14,7 @@ from scipy import stats
 
 from bayes_rootc.api import find_source, simulate_world
 from bayes_rootc.cli.main import main
-from bayes_rootc.errors import DataError
+from bayes_rootc.errors import DataError, SpecError
 from bayes_rootc.inference import scores
 from bayes_rootc.inference.baselines import (
     BASELINES,
@@ -296,6 +296,24 @@ def test_too_many_folds_end_before_any_work(
     )
     assert code == 2
     assert "error: folds = 99: must be 2 to the number of profiles" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_out_of_range_is_refused(spec: TurnoverSpec, seed: int) -> None:
+    with pytest.raises(SpecError, match=rf"seed = {seed}: must be 0 to 2147483642"):
+        cross_validate(spec, simulate_world(20), seed=seed)
+
+
+def test_a_place_that_cannot_be_written_to_ends_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("mine", encoding="utf-8")
+    assert main(["crossval", "--simulated", "20", "--output", str(occupied)]) == 2
+    captured = capsys.readouterr()
+    assert f"error: {occupied}" in captured.err
+    assert "fold" not in captured.out
+    assert occupied.read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.slow

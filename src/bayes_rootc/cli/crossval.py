@@ -85,7 +85,9 @@ def _check_folder(folder: Path) -> None:
     """Fail before the work rather than after it."""
     from bayes_rootc.files import write_text
 
-    write_text(folder / "crossval.json", "{}\n")
+    probe = folder / ".probe"
+    write_text(probe, "")
+    probe.unlink()
 
 
 def _write(result: CrossValidation, folder: Path) -> None:

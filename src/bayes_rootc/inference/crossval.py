@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from bayes_rootc.data.layers import LayerData
-from bayes_rootc.errors import SamplingInterrupted
+from bayes_rootc.errors import SamplingInterrupted, SpecError
 from bayes_rootc.inference.baselines import BASELINES
+from bayes_rootc.inference.fit import target_acceptance
 from bayes_rootc.inference.gate import summarise
 from bayes_rootc.inference.heldout import (
     Mask,
@@ -29,7 +30,7 @@ from bayes_rootc.inference.heldout import (
     profile_folds,
 )
 from bayes_rootc.inference.predictive import flat_draws
-from bayes_rootc.inference.sampling import Draws, compile_model, sample
+from bayes_rootc.inference.sampling import DRAWS_FOLDER, Draws, compile_model, sample
 from bayes_rootc.inference.scores import (
     LEVELS,
     Predictive,
@@ -53,6 +54,7 @@ CHAINS, TUNE, DRAWS = 2, 500, 500
 """Sampler of a fold: means over 1,000 predictive draws need no more."""
 
 DEFAULT_SEED = 20260101
+SEED_LIMIT = 2**31
 ALL_FOLDS = "all"
 
 
@@ -100,7 +102,7 @@ def cross_validate(
     n_folds : int
         2 to the number of profiles.
     seed : int
-        Of the folds, the sampler, the predictions and the forest.
+        Of the folds, the sampler, the predictions and the forest; 0 to 2^31 less the folds.
     say : callable
         Receives one line about each step.
 
@@ -108,12 +110,20 @@ def cross_validate(
     ------
     DataError
         If there are not enough profiles.
+    SpecError
+        If the seed is out of range.
     SamplingInterrupted
         On Ctrl-C; nothing is kept.
     """
+    if not 0 <= seed < SEED_LIMIT - n_folds:
+        raise SpecError(f"seed = {seed}: must be 0 to {SEED_LIMIT - n_folds - 1}")
     start = time.monotonic()
     problem = assemble(spec, layers, folder)
     fold_of = profile_folds(problem.design.biome, n_folds, seed)
+    say(
+        f"{len(problem.layers)} layers of {len(fold_of)} profiles in {n_folds} folds; every fold "
+        f"is compiled (up to a minute the first time) and sampled"
+    )
     frames, states = [], []
     for fold in range(n_folds):
         held = fold_of == fold
@@ -178,12 +188,11 @@ def _fit(
     clock = time.monotonic()
     compiled = compile_model(build_model(spec, design, nodes))
     compiled_in = time.monotonic() - clock
-    sampler = SamplerSection(
-        chains=CHAINS, tune=TUNE, draws=DRAWS, target_accept=spec.sampler.target_accept, seed=seed
-    )
+    sampler = SamplerSection(chains=CHAINS, tune=TUNE, draws=DRAWS, seed=seed)
+    accept = target_acceptance(spec.sampler, design)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            draws = sample(compiled, sampler, Path(folder) / "draws.zarr")
+            draws = sample(compiled, sampler, Path(folder) / DRAWS_FOLDER, target_accept=accept)
         except SamplingInterrupted:
             raise SamplingInterrupted(f"stopped in {name}; nothing was written") from None
     say(

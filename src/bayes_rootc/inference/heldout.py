@@ -120,7 +120,9 @@ def predict_profiles(
     mu = layer_means({**draws, "eta_profile": eta}, design)[:, rows]
     table = replace(problem.table, row=problem.table.row[rows])
     df = spec.likelihood.student_t_df
-    delta14c = replicate_delta14c(mu, draws["tau"], table, problem.scale[rows], df, rng)
+    delta14c = replicate_delta14c(
+        mu, draws["tau"], table, scale=problem.scale[rows], df=df, rng=rng
+    )
     middle = layer_means({**draws, "eta_profile": centre}, design)[:, rows]
     nodes = Nodes(problem.nodes.theta[rows], problem.nodes.log_weight[rows])
     density = layer_log_likelihood(middle, np.hypot(spread, draws["tau"]), nodes)
