@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from bayes_rootc.data.world import simulate_world
+from bayes_rootc.spec.load import dump_spec, load_spec, parse_spec
+from bayes_rootc.spec.turnover import TurnoverSpec
+
+if TYPE_CHECKING:
+    from bayes_rootc.inference.fit import Fit
 
 os.environ["MPLBACKEND"] = "agg"  # before anything imports matplotlib; subprocesses inherit it
 
@@ -35,6 +43,24 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{DATA_VARIABLE} = {named}: no such folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def short_spec() -> TurnoverSpec:
+    """Return the turnover model with a sampler that is short enough for tests."""
+    content = dump_spec(load_spec(Path(__file__).parents[1] / "models" / "turnover.toml"))
+    content["sampler"] |= {"chains": 2, "tune": 300, "draws": 200, "keep_draws": 100}
+    content["gate"] |= {"ess_min": 30.0, "r_hat_max": 1.1}
+    return parse_spec(content)
+
+
+@pytest.fixture(scope="session")
+def small_fit(short_spec: TurnoverSpec, tmp_path_factory: pytest.TempPathFactory) -> Fit:
+    """Return one real fit of a small simulated world, made once for all tests."""
+    from bayes_rootc.inference.fit import fit_layers
+
+    world = simulate_world(short_spec, 60, seed=5)
+    return fit_layers(short_spec, world, tmp_path_factory.mktemp("runs") / "small")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,18 +11,26 @@ import xarray as xr
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_EDGES_CM, STANDARD_LAYERS, VARIABLES
 
 ZONES = ("NHZone1", "NHZone2", "NHZone3", "SHZone3", "SHZone12")
-TRUTH = {
+TRUTH: dict[str, Any] = {
     "alpha": -5.6,
     "beta": -0.9,
-    "gamma": [0.3, -0.1],
+    "gamma": {"mat": 0.3, "map": -0.1},
     "sigma_biome": 0.5,
     "sigma_slope": 0.2,
     "sigma_profile": 0.6,
     "tau": 0.5,
-    "a_biome": [-5.0, -5.2, -5.4, -5.6, -5.8, -6.0, -6.2, -6.0, -5.2],
-    "s_biome": [-0.8, -0.9, -1.0, -0.9, -0.8, -1.0, -0.9, -0.8, -0.9],
+    "a_biome": dict(
+        zip(BIOME_KEYS, (-5.0, -5.2, -5.4, -5.6, -5.8, -6.0, -6.2, -6.0, -5.2), strict=True)
+    ),
+    "s_biome": dict(
+        zip(BIOME_KEYS, (-0.8, -0.9, -1.0, -0.9, -0.8, -1.0, -0.9, -0.8, -0.9), strict=True)
+    ),
 }
 DRIFT_OF_LAST_CHAIN = 0.6
+
+
+def _values(name: str) -> Any:
+    return np.array(list(TRUTH[name].values()))
 
 
 def basis(depth_cm: Any) -> Any:
@@ -70,9 +78,7 @@ def _scalars(rng: np.random.Generator, chains: int, draws: int, converged: bool)
     return {name: (("chain", "draw"), value) for name, value in values.items()}
 
 
-def _derived(
-    rng: np.random.Generator, a: Any, s: Any, ln_k: Any, thin: Any
-) -> dict[str, Any]:
+def _derived(rng: np.random.Generator, a: Any, s: Any, ln_k: Any, thin: Any) -> dict[str, Any]:
     middle = (np.array(STANDARD_EDGES_CM[1:]) + np.array(STANDARD_EDGES_CM[:-1])) / 2
     typical = a[..., None] + s[..., None] * basis(middle)
     place = ("chain", "draw", "biome", "standard_layer")
@@ -118,10 +124,10 @@ def fake_run(
     n, dims = depth.size, ("chain", "draw")
     shape = (chains, draws)
     thin = np.unique(np.linspace(0, draws - 1, min(keep, draws)).round().astype(int))
-    a = np.array(TRUTH["a_biome"]) + 0.15 * rng.standard_normal((*shape, 9))
-    s = np.array(TRUTH["s_biome"]) + 0.08 * rng.standard_normal((*shape, 9))
+    a = _values("a_biome") + 0.15 * rng.standard_normal((*shape, 9))
+    s = _values("s_biome") + 0.08 * rng.standard_normal((*shape, 9))
     a[..., empty_biome] += 0.6 * rng.standard_normal(shape)
-    eta_true = np.array(TRUTH["a_biome"])[layers["profile_biome"]]
+    eta_true = _values("a_biome")[layers["profile_biome"]]
     eta_true = eta_true + 0.6 * rng.standard_normal(n_profiles)
     eta = eta_true + 0.15 * rng.standard_normal((*shape, n_profiles))
     mu = eta[..., layers["profile"]] + s[..., layers["biome"]] * basis(depth)
@@ -139,7 +145,7 @@ def fake_run(
             **_scalars(rng, chains, draws, converged),
             "gamma": (
                 (*dims, "covariate"),
-                np.array(TRUTH["gamma"]) + 0.05 * rng.standard_normal((*shape, 2)),
+                _values("gamma") + 0.05 * rng.standard_normal((*shape, 2)),
             ),
             "a_biome": ((*dims, "biome"), a),
             "s_biome": ((*dims, "biome"), s),
@@ -155,9 +161,7 @@ def fake_run(
             },
             "tau": (dims, 0.6 * np.exp(0.4 * rng.standard_normal((1, 2000)))),
         },
-        "prior_predictive": {
-            "delta14c": ((*dims, "layer"), rng.uniform(-900, 300, (1, 200, n)))
-        },
+        "prior_predictive": {"delta14c": ((*dims, "layer"), rng.uniform(-900, 300, (1, 200, n)))},
         "posterior_predictive": {"delta14c": (("chain", "draw_kept", "layer"), replicate)},
         "log_likelihood": {
             "delta14c": ((*dims, "layer"), -0.5 * ((observed - fitted) / 80.0) ** 2 - 5.3)
@@ -235,7 +239,6 @@ def _attributes(
         "version": "0.1.0",
         "seed": 20260101,
         "spec": json.dumps({"model": "turnover"}),
-        "spec_path": "models/turnover.toml",
         "source": "simulated" if simulated else "real",
         "origin": "simulated world, seed 1" if simulated else "tables/radiocarbon_layers.csv",
         "status": "partial" if partial else "complete",
@@ -245,12 +248,14 @@ def _attributes(
         "drops": json.dumps(drops),
         "chains": chains,
         "tune": 1000,
-        "draws": 1000 if partial else draws,
+        "draws": draws,
+        "draws_asked": 1000 if partial else draws,
+        "engines": json.dumps({"pymc": "6.4.0"}),
+        "notes": json.dumps(["Biomes of 3 profiles were guessed <from climate>"]),
+        "truth": json.dumps(TRUTH if simulated else None),
         "atmosphere_source": "Hua et al. 2021",
         "initial": "constant",
     }
-    if simulated:
-        attributes["truth"] = json.dumps(TRUTH)
     return attributes
 
 
@@ -263,6 +268,7 @@ def fake_diagnostics(passed: bool = True) -> dict[str, Any]:
         "checks": [
             {
                 "name": "r_hat",
+                "text": "largest R-hat",
                 "threshold": 1.01,
                 "value": r_hat,
                 "worst": "sigma_biome",
@@ -270,6 +276,7 @@ def fake_diagnostics(passed: bool = True) -> dict[str, Any]:
             },
             {
                 "name": "ess_bulk",
+                "text": "smallest bulk ESS",
                 "threshold": 400.0,
                 "value": 1676.0,
                 "worst": "tau",

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit, report, print; returns the exit code."""
     from bayes_rootc.api import find_source
-    from bayes_rootc.inference.fit import fit_layers, is_current
+    from bayes_rootc.inference.fit import fit_layers, is_current, open_run
     from bayes_rootc.inference.progress import Progress
     from bayes_rootc.spec.load import load_spec
     from bayes_rootc.spec.locate import find_model
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     folder = args.runs / (args.name or Path(args.model).stem)
     if is_current(folder, spec, source.layers):
         _say(f"{folder} holds just this fit already (same model, data, seed and version)")
-        fit = _stored(folder)
+        fit = open_run(folder)
     else:
         fit = fit_layers(
             spec,
@@ -100,14 +100,6 @@ def _with_sampler(spec: TurnoverSpec, args: argparse.Namespace) -> TurnoverSpec:
     return parse_spec(content, where="command line")
 
 
-def _stored(folder: Path) -> Fit:
-    from bayes_rootc.inference.fit import Fit
-    from bayes_rootc.inference.store import load_run
-
-    tree, diagnostics = load_run(folder)
-    return Fit(folder, tree, diagnostics)
-
-
 def _summarise(fit: Fit) -> None:
     from bayes_rootc.report.tables import population_table, turnover_table
 
@@ -133,12 +125,9 @@ def _population(table: Any) -> str:
 
 def _by_biome(table: Any) -> str:
     shown = table[table["standard_layer_cm"].isin(SHOWN_LAYERS) & (table["n_layers"] > 0)]
-    cells = shown.assign(
-        text=[
-            f"{row.c_age_typical:,.0f} [{row.c_age_typical_q025:,.0f}-{row.c_age_typical_q975:,.0f}]"
-            for row in shown.itertuples()
-        ]
-    )
+    columns = ["c_age_typical", "c_age_typical_q025", "c_age_typical_q975"]
+    text = [f"{mid:,.0f} [{low:,.0f}-{high:,.0f}]" for mid, low, high in shown[columns].to_numpy()]
+    cells = shown.assign(text=text)
     wide = cells.pivot(index="biome", columns="standard_layer_cm", values="text")
     wide = wide.reindex(index=cells["biome"].unique(), columns=list(SHOWN_LAYERS))
     return str(wide.fillna("no layers").rename_axis(index=None, columns=None).to_string())

@@ -26,7 +26,7 @@ from bayes_rootc.inference.run_folder import (
     write_certificate,
 )
 from bayes_rootc.inference.sampling import Draws, compile_model, read_draws, sample
-from bayes_rootc.inference.store import peak_memory_gib, write_tree
+from bayes_rootc.inference.store import load_run, peak_memory_gib, write_tree
 from bayes_rootc.models.assemble import Problem, assemble
 from bayes_rootc.models.design import Design
 from bayes_rootc.spec.load import spec_hash
@@ -161,6 +161,22 @@ def finish_partial(path: Path) -> Fit:
     problem = assemble(spec, layers, Path(place) if place else None)
     timing = {"compile_seconds": None, "sampling_seconds": None}
     return _finish(folder, spec, problem, draws, certificate | {"timing": timing})
+
+
+def open_run(path: Path) -> Fit:
+    """Load a run; one that was stopped is first made a partial run of its draws.
+
+    Raises
+    ------
+    RunError
+        If the folder is no run or cannot be read.
+    SamplingError
+        If the fit was stopped before it had enough draws.
+    """
+    if read_certificate(RunFolder(path))["status"] == "sampling":
+        return finish_partial(path)
+    run, diagnostics = load_run(path)
+    return Fit(path, run, diagnostics)
 
 
 def _finish(

@@ -73,7 +73,7 @@ def find_modes(theta: Floats, mass: Floats, level: float = 0.95) -> tuple[Mode, 
 
 def _segments(mass: Floats) -> list[tuple[int, int]]:
     """Stretches of the grid between valleys that are deep enough."""
-    padded = np.concatenate([[-1.0], mass, [-1.0]])
+    padded = np.concatenate([[0.0], mass, [0.0]])
     rises = padded[1:-1] > padded[:-2]
     falls = padded[1:-1] >= padded[2:]
     peaks: list[int] = np.flatnonzero(rises & falls).tolist()

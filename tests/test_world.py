@@ -1,0 +1,65 @@
+"""The simulated world: reproducible, shaped like data, and true to its own truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bayes_rootc.data.world import DEFAULT_TRUTH, simulate_world
+from bayes_rootc.errors import DataError
+from bayes_rootc.layers import BIOMES
+from bayes_rootc.spec.turnover import TurnoverSpec
+
+
+def test_same_seed_same_world(short_spec: TurnoverSpec) -> None:
+    first, again = (simulate_world(short_spec, 80, seed=3) for _ in range(2))
+    assert first.data_hash == again.data_hash
+    assert simulate_world(short_spec, 80, seed=4).data_hash != first.data_hash
+
+
+@pytest.mark.parametrize("n_layers", [10, 57, 400])
+def test_has_the_size_asked_for_and_says_that_it_is_simulated(
+    short_spec: TurnoverSpec, n_layers: int
+) -> None:
+    world = simulate_world(short_spec, n_layers)
+    assert (len(world.table), world.n_read, world.source) == (n_layers, n_layers, "simulated")
+    assert f"{n_layers} layers" in world.origin
+    assert (world.table["top_cm"] < world.table["bottom_cm"]).all()
+    assert world.table["bottom_cm"].max() <= 200
+
+
+def test_empty_biomes_have_no_profiles_and_the_others_have_some(short_spec: TurnoverSpec) -> None:
+    world = simulate_world(short_spec, 300, empty_biomes=(7, 8))
+    assert set(world.table["biome"]) == set(BIOMES) - {7, 8}
+
+
+def test_deeper_layers_are_older_by_the_slope_of_the_truth(short_spec: TurnoverSpec) -> None:
+    steep = DEFAULT_TRUTH | {"beta": -2.5, "sigma_slope": 0.01}
+    flat = DEFAULT_TRUTH | {"beta": 0.0, "sigma_slope": 0.01}
+    deep, shallow = (
+        (lambda t: t.loc[t["top_cm"] > 60, "delta14c"].mean())(
+            simulate_world(short_spec, 600, truth=truth).table
+        )
+        for truth in (steep, flat)
+    )
+    assert deep < shallow - 200
+
+
+def test_errors_of_measurement_have_the_size_that_the_likelihood_assumes(
+    short_spec: TurnoverSpec,
+) -> None:
+    # With no spread in ln k the curve is the same for all, and what is left is the error.
+    quiet = {name: 1e-6 for name in ("sigma_biome", "sigma_slope", "sigma_profile", "tau")}
+    truth = DEFAULT_TRUTH | quiet | {"beta": 0.0, "gamma": {"mat": 0.0, "map": 0.0}}
+    table = simulate_world(short_spec, 2000, truth=truth).table
+    archived = table[table["sample_year"] < 1950]
+    k = np.exp(truth["alpha"])
+    expected = (k / (k + 1 / 8267) - 1) * 1000
+    residual = archived["delta14c"] - expected
+    assert len(archived) > 20
+    assert np.median(np.abs(residual)) == pytest.approx(8.2, abs=4.0)
+
+
+def test_too_small_a_world_is_refused(short_spec: TurnoverSpec) -> None:
+    with pytest.raises(DataError, match="n_layers = 3 is too few; a world needs at least 10"):
+        simulate_world(short_spec, 3)
