@@ -34,7 +34,7 @@ BENCHMARKS = {
     "turnover_sampling": Benchmark(
         "benchmarks.turnover_sampling",
         "effective draws a second: quadrature, textbook's latent model",
-        "5-20 min",
+        "10-25 min",
     ),
 }
 
