@@ -49,7 +49,7 @@ def test_errors_of_measurement_have_the_size_that_the_likelihood_assumes(
     short_spec: TurnoverSpec,
 ) -> None:
     # With no spread in ln k the curve is the same for all, and what is left is the error.
-    quiet = {name: 1e-6 for name in ("sigma_biome", "sigma_slope", "sigma_profile", "tau")}
+    quiet = dict.fromkeys(("sigma_biome", "sigma_slope", "sigma_profile", "tau"), 1e-06)
     truth = DEFAULT_TRUTH | quiet | {"beta": 0.0, "gamma": {"mat": 0.0, "map": 0.0}}
     table = simulate_world(short_spec, 2000, truth=truth).table
     archived = table[table["sample_year"] < 1950]

@@ -54,7 +54,8 @@ def annual_table(folder: Path) -> str:
 def main(data: Path) -> None:
     """Write the three tables."""
     stamp = f"# written by tools/package_atmosphere.py, {date.today().isoformat()}\n"
-    cite = "# Δ14C, ‰, annual means; Hua et al. (2021), Radiocarbon 64, 723, doi:10.1017/RDC.2021.95\n"
+    citation = "Hua et al. (2021), Radiocarbon 64, 723, doi:10.1017/RDC.2021.95"
+    cite = f"# Δ14C, ‰, annual means; {citation}\n"
     write_text(TABLES / "hua2021_annual.csv", cite + stamp + annual_table(data / "tables"))
     cites = {
         "intcal20": "Reimer et al. (2020), Radiocarbon 62, 725, doi:10.1017/RDC.2020.41",

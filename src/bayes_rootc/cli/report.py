@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 HELP = "write the report (HTML, Markdown, figures, tables) of a stored run"
 
@@ -29,12 +33,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report and print where it is; the exit code is 0 even if the gate failed."""
-    from bayes_rootc.inference.store import load_run
     from bayes_rootc.report.write import write_report
 
-    stored, diagnostics = load_run(args.run)
-    name = args.run.resolve()
-    name = name.parent if name.is_file() else name
-    page = write_report(stored, diagnostics, args.output or Path("reports") / name.name)
-    print(page)
+    stored, diagnostics = _load(args.run)
+    if stored.attrs["status"] == "partial":
+        attributes = stored.attrs
+        print(
+            f"partial run: the fit was stopped; {attributes['chains']} chains of "
+            f"{attributes['draws']} draws are used, {attributes['draws_asked']} were asked for"
+        )
+    folder = args.output or Path("reports") / args.run.resolve().name
+    print(write_report(stored, diagnostics, folder))
     return 0
+
+
+def _load(path: Path) -> tuple[xr.DataTree, dict[str, Any]]:
+    from bayes_rootc.inference.run_folder import RunFolder, read_certificate
+    from bayes_rootc.inference.store import load_run
+
+    if read_certificate(RunFolder(path))["status"] != "sampling":
+        return load_run(path)
+    # Only a fit that was stopped needs the sampler's libraries, to read back its draws.
+    from bayes_rootc.inference.fit import open_run
+
+    opened = open_run(path)
+    return opened.run, opened.diagnostics

@@ -134,12 +134,9 @@ def read_inputs(
     """
     spec = parse_spec(dict(certificate["spec"]), where=str(folder.certificate))
     text = {"entry": str, "site": str, "profile": str}
+    missing = {name: [""] for name in ("delta14c_err", "mat", "map")}
     try:
-        table = pd.read_csv(
-            folder.layers, dtype=text, keep_default_na=False, na_values={
-                name: [""] for name in ("delta14c_err", "mat", "map")
-            }, float_precision="round_trip",
-        )  # fmt: skip
+        table = pd.read_csv(folder.layers, dtype=text, keep_default_na=False, na_values=missing)
     except (OSError, ValueError) as error:
         raise RunError(f"{folder.layers}: cannot be read: {error}; fit again") from None
     if table_hash(table) != certificate["data_hash"]:

@@ -1,0 +1,65 @@
+"""A fit that is stopped or killed leaves a partial run that can be read and says so."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bayes_rootc.cli.main import main
+from bayes_rootc.inference.sampling import chains_made
+
+ENOUGH = 60
+PATIENCE_SECONDS = 240
+
+
+def start_long_fit(folder: Path) -> subprocess.Popen[str]:
+    """Start a fit that would take far longer than the test."""
+    command = [
+        sys.executable, "-m", "bayes_rootc", "fit", "--simulated", "60", "--name", "long",
+        "--runs", "runs", "--no-report", "--chains", "2", "--tune", "200", "--draws", "200000",
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def wait_for_draws(process: subprocess.Popen[str], store: Path) -> None:
+    """Wait until every chain has some draws on disk."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if (store / "posterior" / "tau" / "zarr.json").is_file():
+            made = chains_made(store)
+            if min(made) >= ENOUGH:
+                return
+        time.sleep(0.5)
+    process.kill()
+    pytest.fail(f"no draws in {PATIENCE_SECONDS} s: {process.communicate()}")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_fit_leaves_a_readable_partial_run(
+    how: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = start_long_fit(tmp_path)
+    run = tmp_path / "runs" / "long"
+    wait_for_draws(process, run / "draws.zarr")
+    process.send_signal(how)
+    output, errors = process.communicate(timeout=60)
+    assert output.startswith("data: SIMULATED world of known truth (asked for), 60 layers")
+    assert not (run / "fit.nc").exists()
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert "stopped after" in errors
+        assert "reads them as a partial run" in errors
+        assert "Traceback" not in errors
+
+    assert main(["report", str(run), "--output", str(tmp_path / "report")]) == 0
+    assert "partial" in capsys.readouterr().out.lower()
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "PARTIAL" in page
+    assert (run / "draws.zarr").is_dir()
