@@ -113,14 +113,28 @@ def test_pit_without_weights_is_the_share_of_smaller_replicates() -> None:
     np.testing.assert_allclose(table["pit"], below)
 
 
-def test_leaving_a_layer_out_pushes_pit_outwards() -> None:
-    run = fake_run(n_profiles=60)
-    loo = FIGURES["pit"].data(run)
-    assert set(loo["method"]) == {"LOO-PIT"}
-    assert loo["pareto_k"].notna().all()
-    replicate = run["posterior_predictive/delta14c"].values.reshape(200, -1)
-    plain = (replicate <= run["observed_data/delta14c"].values).mean(axis=0)
-    assert np.abs(loo["pit"] - 0.5).mean() > np.abs(plain - 0.5).mean()
+def test_loo_pit_of_a_conjugate_model_is_exact() -> None:
+    # y_i ~ N(m, 1) with a flat prior of m: without y_i the next value is N(mean of the rest,
+    # 1 + 1/(n - 1)). Few layers, so that leaving one out moves the answer.
+    run = fake_run(n_profiles=2, chains=4, draws=2000, keep=2000)
+    rng = np.random.default_rng(3)
+    n = run["observed_data"].sizes["layer"]
+    y = rng.standard_normal(n)
+    y[0] = 2.5
+    mean = y.mean() + rng.standard_normal((4, 2000, 1)) / np.sqrt(n)
+    run["observed_data/delta14c"].values[:] = y
+    run["log_likelihood/delta14c"].values[:] = stats.norm.logpdf(y, mean, 1.0)
+    replicate = mean + rng.standard_normal((4, 2000, n))
+    run["posterior_predictive/delta14c"].values[:] = replicate
+    rest = (y.sum() - y) / (n - 1)
+    exact = stats.norm.cdf(y, rest, np.sqrt(1 + 1 / (n - 1)))
+    found = FIGURES["pit"].data(run)
+    assert set(found["method"]) == {"LOO-PIT"}
+    # 8,000 draws: the standard error of a share is at most 0.006.
+    np.testing.assert_allclose(found["pit"], exact, atol=0.02)
+    inside = (replicate <= y).mean(axis=(0, 1))
+    wrong, right = (np.abs(values - exact).max() for values in (inside, found["pit"]))
+    assert right < wrong / 2
 
 
 def test_flat_likelihood_gives_equal_weights() -> None:

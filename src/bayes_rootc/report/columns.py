@@ -140,9 +140,9 @@ TABLES: dict[str, TableRecord] = {
         "Each check with its value, its threshold and the parameter that is worst.",
         lambda _, diagnostics: tables.checks_table(diagnostics),
         (
-            Column("name", "check"),
-            Column("value", "value", numbers.three_decimals),
-            Column("threshold", "threshold", numbers.three_digits),
+            Column("text", "check"),
+            Column("value", "value", numbers.four_digits),
+            Column("threshold", "threshold", numbers.four_digits),
             Column("worst", "worst"),
             Column("passed", "outcome", numbers.yes_no),
         ),

@@ -13,8 +13,8 @@ from bayes_rootc.report import numbers
 from bayes_rootc.report.columns import TABLES, TableRecord, WithTitle
 from bayes_rootc.report.figures.catalogue import FIGURES
 from bayes_rootc.report.figures.style import to_png
-from bayes_rootc.report.stored import biome_name, group
-from bayes_rootc.report.tables import dropped_table, population_table, turnover_table
+from bayes_rootc.report.stored import biome_name, group, json_attribute
+from bayes_rootc.report.tables import dropped_table, turnover_table
 
 KEY_LAYERS = ("0-20", "100-150")
 """Standard layers on the first screen, cm."""
@@ -71,6 +71,7 @@ class Report:
     key_table: Table
     tables: tuple[Table, ...]
     pictures: tuple[Picture, ...]
+    notes: tuple[str, ...]
     certificate: tuple[tuple[str, str], ...]
 
 
@@ -97,24 +98,26 @@ def build_report(run: xr.DataTree, diagnostics: Mapping[str, Any]) -> Report:
         banners=tuple(_banners(run, diagnostics)),
         verdict=_verdict(diagnostics),
         passed=bool(diagnostics.get("passed", False)),
-        facts=tuple(_facts(run)),
+        facts=tuple(_facts(run, diagnostics)),
         key_table=_key_table(run),
         tables=tuple(table for table in made if table is not None),
         pictures=tuple(
             Picture(name, record.title, record.caption, to_png(record.draw(run)), record.data(run))
             for name, record in FIGURES.items()
         ),
+        notes=tuple(str(note) for note in json_attribute(run, "notes", [])),
         certificate=tuple(_certificate(run, diagnostics)),
     )
 
 
 def _lead(run: xr.DataTree) -> str:
     attrs = run.attrs
+    model = json_attribute(run, "spec", {}).get("model", "unknown")
     return (
         "A hierarchical model of the decay rate k of bulk soil carbon (turnover time C_age = 1/k) "
         "by layer, profile and biome, fitted to the Δ14C of soil layers. "
-        f"Model file {attrs.get('spec_path', 'unknown')}; data {attrs.get('origin', 'unknown')} "
-        f"(format {attrs.get('data_format', 'unknown')}); atmosphere "
+        f"Model: {model}; data: {attrs.get('origin', 'unknown')} "
+        f"(format {attrs.get('data_format', 'unknown')}); atmosphere: "
         f"{attrs.get('atmosphere_source', 'unknown')}, initial state "
         f"{attrs.get('initial', 'unknown')}."
     )
@@ -132,7 +135,7 @@ def _banners(run: xr.DataTree, diagnostics: Mapping[str, Any]) -> list[Banner]:
         )
     if run.attrs.get("status") != "complete":
         sizes = group(run, "posterior").sizes
-        planned = run.attrs.get("draws", "unknown")
+        planned = run.attrs.get("draws_asked", "unknown")
         banners.append(
             Banner(
                 "PARTIAL",
@@ -151,8 +154,8 @@ def _banners(run: xr.DataTree, diagnostics: Mapping[str, Any]) -> list[Banner]:
         banners.append(
             Banner(
                 "NOT CONVERGED",
-                "The chains do not agree on one answer. Do not use these numbers; sample longer "
-                "or mend the model.",
+                "At least one check of the sampler failed; the verdict below says which. Do not "
+                "use these numbers: sample longer, or mend the model.",
             )
         )
     return banners
@@ -162,24 +165,29 @@ def _verdict(diagnostics: Mapping[str, Any]) -> str:
     if "passed" not in diagnostics:
         return "Gate: not checked"
     word = "passed" if diagnostics["passed"] else "FAILED"
-    said = str(diagnostics.get("verdict", ""))
-    return f"Gate: {word}{': ' if said else ''}{said}"
+    return f"Gate {word}. {str(diagnostics.get('verdict', '')).capitalize()}".strip()
 
 
-def _facts(run: xr.DataTree) -> list[tuple[str, str]]:
+def _facts(run: xr.DataTree, diagnostics: Mapping[str, Any]) -> list[tuple[str, str]]:
     sizes = group(run, "constant_data").sizes
     drops = dropped_table(run)
     posterior = group(run, "posterior").sizes
-    population = population_table(run)
     return [
         ("layers", numbers.whole(sizes["layer"])),
         ("profiles", numbers.whole(sizes["profile"])),
         ("rows read", numbers.whole(run.attrs.get("n_read"))),
         ("rows dropped", numbers.whole(drops["n_rows"].sum())),
         ("draws", f"{posterior['chain']} chains × {posterior['draw']:,}"),
-        ("largest R-hat, population", numbers.three_decimals(population["r_hat"].max())),
-        ("smallest bulk ESS, population", numbers.whole(population["ess_bulk"].min())),
+        ("largest R-hat", numbers.three_decimals(diagnostics.get("r_hat_max"))),
+        ("smallest ESS", numbers.whole(_smallest_ess(diagnostics))),
+        ("divergences", numbers.whole(diagnostics.get("divergences"))),
     ]
+
+
+def _smallest_ess(diagnostics: Mapping[str, Any]) -> float:
+    values = [diagnostics.get(f"ess_{kind}_min") for kind in ("bulk", "tail")]
+    known = [float(value) for value in values if value is not None]
+    return min(known, default=float("nan"))
 
 
 def _key_table(run: xr.DataTree) -> Table:
@@ -187,16 +195,16 @@ def _key_table(run: xr.DataTree) -> Table:
     rows: list[dict[str, object]] = []
     cells = []
     for key, biome in turnover.groupby("biome_key", sort=False):
-        by_layer = biome.set_index("standard_layer_cm")
+        by_layer = biome.set_index("standard_layer_cm").to_dict(orient="index")
         row: dict[str, object] = {"biome": biome_name(str(key))}
         row["n_layers"] = int(biome["n_layers"].sum())
         shown = [str(row["biome"]), numbers.whole(row["n_layers"])]
         for depth in KEY_LAYERS:
             names = ("c_age_typical", "c_age_typical_q025", "c_age_typical_q975")
-            if depth not in by_layer.index:
+            if depth not in by_layer:
                 shown.append(numbers.NOT_AVAILABLE)
                 continue
-            here = by_layer.loc[depth]
+            here = by_layer[depth]
             row |= {f"{name}_{depth}": float(here[name]) for name in names}
             mark = "" if here["basis"] == "data" else f", {here['basis']}"
             shown.append(numbers.with_interval(*(here[name] for name in names)) + mark)
@@ -237,17 +245,19 @@ def _certificate(run: xr.DataTree, diagnostics: Mapping[str, Any]) -> list[tuple
         "data_hash": "data hash (sha256)",
         "seed": "seed",
         "created": "date of the fit",
-        "spec_path": "model file",
         "source": "source",
         "origin": "origin",
         "status": "status",
         "chains": "chains",
         "tune": "tuning draws",
-        "draws": "draws planned per chain",
+        "draws": "draws per chain",
+        "draws_asked": "draws asked for",
         "atmosphere_source": "atmosphere",
         "initial": "initial state",
     }
     rows = [(title, numbers.text(run.attrs.get(name, "unknown"))) for name, title in names.items()]
+    engines = json_attribute(run, "engines", {})
+    rows += [(f"{name} version", str(version)) for name, version in engines.items()]
     seconds = diagnostics.get("sampling_seconds")
     if seconds is not None:
         rows.append(("sampling time (s)", numbers.three_digits(seconds)))

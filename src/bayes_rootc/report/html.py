@@ -33,6 +33,7 @@ caption, figcaption, .note { font-size: .9rem; color: #444; text-align: left; }
 .caption { font-size: .9rem; color: #444; }
 figure { margin: 1rem 0; }
 figure img { max-width: 100%; height: auto; }
+nav { margin-top: 1.5rem; }
 nav a { margin-right: 1rem; white-space: nowrap; }
 @media (max-width: 40rem) { figure img { max-width: none; width: 44rem; } }
 @media print {
@@ -112,12 +113,13 @@ def _first_screen(report: Report) -> list[Markup]:
         tag("p", report.lead),
         tag("p", report.verdict, class_=gate),
         tag("dl", *facts, class_="facts"),
+        *([tag("ul", *(tag("li", note) for note in report.notes))] if report.notes else []),
         _table(report.key_table),
     ]
 
 
 def _contents(report: Report) -> Markup:
-    parts = [*report.pictures, *report.tables]
+    parts: list[Picture | Table] = [*report.pictures, *report.tables]
     links = [tag("a", part.title, href=f"#{part.name}") for part in parts]
     spaced = [piece for link in links for piece in (link, Markup(" "))]
     return tag("nav", *spaced, tag("a", "Birth certificate", href="#certificate"))

@@ -11,12 +11,12 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 
 
 def plain(text: str) -> str:
-    """Escape text so that Markdown and its HTML show it as it is, on one line.
+    r"""Escape text so that Markdown and its HTML show it as it is, on one line.
 
     Examples
     --------
     >>> plain("a|b <c>")
-    'a\\\\|b &lt;c&gt;'
+    'a\\|b &lt;c&gt;'
     """
     return _SPECIAL.sub(r"\\\1", escape(" ".join(text.split()), quote=False))
 
@@ -27,6 +27,8 @@ def render_markdown(report: Report) -> str:
     parts += [f"> **{plain(b.word)}**: {plain(b.sentence)}" for b in report.banners]
     parts += [plain(report.lead), f"**{plain(report.verdict)}**"]
     parts.append("\n".join(f"- {plain(name)}: {plain(value)}" for name, value in report.facts))
+    if report.notes:
+        parts.append("\n".join(f"- {plain(note)}" for note in report.notes))
     parts.append(_table(report.key_table))
     parts += [_figure(picture) for picture in report.pictures[:1]]
     parts += [_table(table) for table in report.tables[:1]]

@@ -30,6 +30,12 @@ def three_digits(value: object) -> str:
     return f"{rounded:.3g}"
 
 
+def four_digits(value: object) -> str:
+    """Four significant digits without commas or needless zeros, as thresholds are written."""
+    number = _float(value)
+    return f"{number:.4g}" if math.isfinite(number) else NOT_AVAILABLE
+
+
 def three_decimals(value: object) -> str:
     """Three decimals, as R-hat is read; ``n/a`` where not finite."""
     number = _float(value)

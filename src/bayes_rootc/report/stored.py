@@ -104,11 +104,11 @@ def parameters(
         extra = [str(dim) for dim in array.dims if dim not in {"chain", "draw"}]
         array = array.transpose("chain", "draw", *extra)
         if not extra:
-            yield Parameter(name, "", np.asarray(array, float), _truth(truth, name, 0, ""))
+            yield Parameter(name, "", np.asarray(array, float), _truth(truth, name, ""))
             continue
         for position, label in enumerate(labels(array, extra[0])):
             draws = np.asarray(array.isel({extra[0]: position}), float)
-            yield Parameter(name, label, draws, _truth(truth, name, position, label))
+            yield Parameter(name, label, draws, _truth(truth, name, label))
 
 
 def labels(array: xr.DataArray | xr.Dataset, dim: str) -> list[str]:
@@ -118,12 +118,10 @@ def labels(array: xr.DataArray | xr.Dataset, dim: str) -> list[str]:
     return [str(position) for position in range(array.sizes[dim])]
 
 
-def _truth(truth: Any, name: str, position: int, label: str) -> float:
+def _truth(truth: Any, name: str, label: str) -> float:
     value = truth.get(name) if isinstance(truth, Mapping) else None
     if isinstance(value, Mapping):
         value = value.get(label)
-    elif isinstance(value, list):
-        value = value[position] if position < len(value) else None
     return float(value) if isinstance(value, int | float) else float("nan")
 
 

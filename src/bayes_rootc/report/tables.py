@@ -103,7 +103,8 @@ def turnover_table(run: xr.DataTree) -> pd.DataFrame:
     derived = group(run, "derived")
     biomes, depths = labels(derived, "biome"), labels(derived, "standard_layer")
     layers = layer_frame(run)
-    by_place = layers.groupby(["biome", "standard_layer"])["profile"].agg(["size", "nunique"])
+    by_place = layers.groupby(["biome", "standard_layer"])["profile"]
+    n_layers, n_profiles = by_place.size().to_dict(), by_place.nunique().to_dict()
     total = biome_counts(run)["n_layers"]
     quantiles = {
         name: np.quantile(
@@ -114,15 +115,14 @@ def turnover_table(run: xr.DataTree) -> pd.DataFrame:
     rows = []
     for b, biome in enumerate(biomes):
         for z, depth in enumerate(depths):
-            here = (biome, depth) in by_place.index
-            size, unique = by_place.loc[(biome, depth)] if here else (0, 0)
+            size = int(n_layers.get((biome, depth), 0))
             row: dict[str, object] = {
                 "biome_key": biome,
                 "biome": biome_name(biome),
                 "standard_layer_cm": depth,
-                "n_layers": int(size),
-                "n_profiles": int(unique),
-                "basis": _basis(int(size), int(total.get(biome, 0))),
+                "n_layers": size,
+                "n_profiles": int(n_profiles.get((biome, depth), 0)),
+                "basis": _basis(size, int(total.get(biome, 0))),
             }
             for name, values in quantiles.items():
                 for suffix, value in zip(("", "_q025", "_q975"), values[:, b, z], strict=True):
@@ -187,6 +187,6 @@ def implausible_table(run: xr.DataTree) -> pd.DataFrame:
 
 def checks_table(diagnostics: Mapping[str, Any]) -> pd.DataFrame:
     """Checks of the gate: name, value, threshold, worst parameter, passed."""
-    names = ["name", "value", "threshold", "worst", "passed"]
+    names = ["name", "text", "value", "threshold", "worst", "passed"]
     checks = [{name: check.get(name) for name in names} for check in diagnostics.get("checks", ())]
     return pd.DataFrame(checks, columns=names)

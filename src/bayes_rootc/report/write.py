@@ -46,6 +46,8 @@ def write_report(run: xr.DataTree, diagnostics: Mapping[str, Any], folder: Path 
         If a file cannot be written, or the HTML would be too big to send.
     """
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise WriteError(f"{folder}: is a file; the report needs a folder")
     report = build_report(run, diagnostics)
     page = render_html(report)
     if len(page.encode()) > MAX_HTML_BYTES:

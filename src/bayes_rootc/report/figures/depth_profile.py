@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -66,9 +67,7 @@ def draw(run: xr.DataTree) -> Figure:
     layers = layer_frame(run)
     c_age = np.median(draws_first(run, "derived", "c_age", "layer"), axis=0)
     biomes = list(dict.fromkeys(table["biome_key"]))
-    figure, axes = panels(
-        len(biomes), columns=3, width=8.4, row_height=2.55, sharex=True, sharey=True
-    )
+    figure, axes = panels(len(biomes), columns=3, width=8.4, row_height=2.55, share=True)
     low, high = _limits(table, c_age)
     for number, (ax, key) in enumerate(zip(axes, biomes, strict=True)):
         mine = (layers["biome"] == key).to_numpy()
@@ -82,7 +81,7 @@ def draw(run: xr.DataTree) -> Figure:
             ax.set_xlabel("turnover time C_age (yr)")
             ax.tick_params(labelbottom=True)
     axes[0].set_ylim(float(MAX_DEPTH_CM), 0.0)
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], color=COLOURS[0], lw=1.8, label="typical (median) site"),
         Patch(color=COLOURS[0], alpha=0.3, label="its 95 % interval"),
         Line2D([], [], color=COLOURS[1], lw=1.4, ls="--", label="mean over sites"),

@@ -62,7 +62,9 @@ def data(run: xr.DataTree) -> pd.DataFrame:
     likelihood = log_likelihood_kept(run)
     if likelihood is None:
         return layers.assign(pit=below.mean(axis=1), method="PIT", pareto_k=np.nan)
-    log_weight, k = array_stats.psislw(-likelihood, axis=-1)
+    # psislw takes the log likelihood and turns its sign itself: a draw that makes the layer
+    # likely must count less once the layer is left out.
+    log_weight, k = array_stats.psislw(likelihood, axis=-1)
     weight = np.exp(log_weight - np.max(log_weight, axis=1, keepdims=True))
     pit = (weight * below).sum(axis=1) / weight.sum(axis=1)
     return layers.assign(pit=np.clip(pit, 0.0, 1.0), method="LOO-PIT", pareto_k=k)

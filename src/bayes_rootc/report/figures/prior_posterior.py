@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -25,7 +26,7 @@ BINS_PRIOR, BINS_POSTERIOR = 40, 25
 
 def _histogram(values: Floats, bins: int, low: float, high: float) -> tuple[Floats, Floats]:
     counts, edges = np.histogram(values, bins=bins, range=(low, high))
-    return counts / max(1, counts.max()), edges
+    return counts / max(1, int(counts.max())), edges
 
 
 def data(run: xr.DataTree) -> pd.DataFrame:
@@ -35,14 +36,15 @@ def data(run: xr.DataTree) -> pd.DataFrame:
     for parameter in parameters(run, POPULATION):
         draws = parameter.draws.ravel()
         span = max(float(np.ptp(draws)), 1e-6)
-        shapes = {"posterior": (draws, BINS_POSTERIOR, draws.min() - 0.02 * span, draws.max())}
+        low, high = float(draws.min()), float(draws.max())
+        shapes = {"posterior": (draws, BINS_POSTERIOR, low - 0.02 * span, high + 0.02 * span)}
         if parameter.label in prior:
             values = prior[parameter.label]
-            low, high = np.quantile(values, (0.005, 0.995))
+            low, high = (float(end) for end in np.quantile(values, (0.005, 0.995)))
             low = 0.0 if values.min() >= 0 else low
             shapes["prior"] = (values, BINS_PRIOR, low, high)
         for kind, (values, bins, low, high) in shapes.items():
-            heights, edges = _histogram(values, bins, float(low), float(high) + 0.02 * span)
+            heights, edges = _histogram(values, bins, low, high)
             part = {"left": edges[:-1], "right": edges[1:], "height": heights}
             frame = pd.DataFrame(part).assign(truth=parameter.truth, unit=parameter.units)
             frame.insert(0, "parameter", parameter.label)
@@ -74,7 +76,7 @@ def draw(run: xr.DataTree) -> Figure:
         ax.set_xlabel(label_with_unit(name, str(here["unit"].iloc[0])))
     for ax in axes[::4]:
         ax.set_ylabel("density / peak (–)")
-    handles: list[object] = [
+    handles: list[Artist] = [
         Patch(color=GREY, alpha=0.35, label="prior"),
         Patch(color=COLOURS[0], alpha=0.8, label="posterior"),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -68,7 +69,7 @@ def draw(run: xr.DataTree) -> Figure:
         ax.set_xlabel("rank / draws of all chains (–)")
     for ax in axes[::4]:
         ax.set_ylabel("chain (number)")
-    handles = [
+    handles: list[Artist] = [
         Patch(color=COLOURS[0], alpha=0.75, label="draws per bin"),
         Line2D([], [], color=INK, lw=0.8, ls="--", label="expected"),
         Patch(color=PALE, label="95 % range of a bin of independent draws"),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import matplotlib as mpl
 import xarray as xr
 from matplotlib import style
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, Normalize
@@ -79,13 +80,13 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def panels(
-    n: int, *, columns: int, width: float, row_height: float, top: float = 0.6, **share: bool
+    n: int, *, columns: int, width: float, row_height: float, top: float = 0.6, share: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """Make ``n`` panels in rows of ``columns``; the rest of the last row stays empty."""
+    """Make ``n`` panels in rows of ``columns``, with shared axes or not; spare ones are removed."""
     columns = max(1, min(columns, n))
     rows = max(1, math.ceil(n / columns))
     figure = new_figure(width, row_height * rows + top)
-    grid = figure.subplots(rows, columns, squeeze=False, **share)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
     axes = list(grid.ravel())
     for spare in axes[n:]:
         spare.remove()
@@ -118,9 +119,9 @@ def years_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def legend_below(figure: Figure, handles: Sequence[object], columns: int = 4) -> None:
+def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 4) -> None:
     """Put one legend under all panels, where it covers nothing."""
-    texts = [str(handle.get_label()) for handle in handles]  # type: ignore[attr-defined]
+    texts = [str(handle.get_label()) for handle in handles]
     figure.legend(handles, texts, loc="outside lower center", ncols=columns)
 
 
