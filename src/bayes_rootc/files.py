@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bayes_rootc.errors import WriteError
@@ -45,7 +45,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
         if beside.is_dir():
             shutil.rmtree(beside, ignore_errors=True)
         else:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # its folder may not even be one; the first error is told
+                beside.unlink()
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -35,7 +35,10 @@ VERBS = {
         "bayes_rootc.cli.data",
         "check a table of layers, fetch the public data, or say which data are used",
     ),
-    "report": Verb("bayes_rootc.cli.report", "write tables, figures and a page of a stored run"),
+    "report": Verb(
+        "bayes_rootc.cli.report",
+        "write the report (HTML, Markdown, figures, tables) of a stored run",
+    ),
     "crossval": Verb(
         "bayes_rootc.cli.crossval", "predict held-out profiles and score it, beside two baselines"
     ),
@@ -174,12 +177,9 @@ def _unknown_option_hint(message: str, help_text: str) -> str:
 
 
 def _version() -> str:
-    from importlib import metadata
+    from bayes_rootc.version import __version__
 
-    try:
-        return metadata.version("bayes_rootc")
-    except metadata.PackageNotFoundError:
-        return "(not installed: run from a checkout)"
+    return __version__
 
 
 def _say(text: str) -> None:
@@ -192,8 +192,5 @@ def _forget_output() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-    except (
-        OSError,
-        ValueError,
-    ):  # the output is not a file of the system's (a test's, a notebook's)
-        return
+    except (OSError, ValueError):
+        return  # the output is not a file of the system's: a test's, a notebook's

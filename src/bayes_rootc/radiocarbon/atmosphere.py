@@ -152,7 +152,8 @@ def load_atmosphere(
     prebomb_delta14c : float
         Δ14C of the constant pre-bomb atmosphere, ‰.
     lag : float
-        Years between photosynthesis and entry into soil, 0 or more.
+        Years between photosynthesis and entry into soil, 0 or more. The input is the atmosphere
+        of that many years before; what decays on the way, 0.12 ‰ a year, is neglected.
 
     Returns
     -------

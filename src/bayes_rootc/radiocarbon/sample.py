@@ -26,6 +26,9 @@ MODEL_SD = 8.0
 STUDENT_T_DF = 4.0
 GRID_STEP = 0.005
 
+FIRST_YEAR = 1850.0
+"""No soil was sampled for radiocarbon, or archived, before; 98 does not mean 1998."""
+
 MISFIT_SCALES = 5.0
 """A Δ14C further than this many error scales from every possible pool is refused."""
 
@@ -37,8 +40,9 @@ class SampleTurnover:
     Attributes
     ----------
     modes : tuple of dict
-        ``turnover_years`` (densest point over ln k), ``median``, ``lower``, ``upper`` (central
-        interval), all in years, ``mass`` and ``bounded_by_range``; largest mass first.
+        ``turnover_years`` (densest point over ln k), ``median``, ``lower``, ``upper`` (interval),
+        all in years, ``mass`` and ``bounded_by_range`` (the density is highest at an end of the
+        range of k, and the interval runs to that end); largest mass first.
     delta14c, sd : float
         Observation and its measurement error, ‰.
     year : float
@@ -83,7 +87,7 @@ def sample_turnover(
     delta14c : float
         Δ14C of the bulk soil, ‰, -1000 to 1000.
     year : float
-        Calendar year of sampling (a whole year means its middle), up to 2026.
+        Calendar year of sampling (a whole year means its middle), 1850 to 2026.
     lat : float, optional
         Latitude, degrees north; gives the zone where none is named.
     zone : str, optional
@@ -104,7 +108,7 @@ def sample_turnover(
     UnitError
         If Δ14C or its error is impossible, or no pool can have this Δ14C in that year.
     AtmosphereError
-        If zone and latitude are both missing, or the year is beyond the record.
+        If zone and latitude are both missing, or the year is outside 1850 to 2026.
 
     Examples
     --------
@@ -113,6 +117,13 @@ def sample_turnover(
     1560.0
     """
     check_delta14c(delta14c)
+    if np.isnan(delta14c):
+        raise UnitError("Δ14C is not a number; it must lie between -1000 and 1000 ‰")
+    if year < FIRST_YEAR:
+        raise AtmosphereError(
+            f"year {year:g} is not a year of sampling; it must be {FIRST_YEAR:.0f} or later, "
+            "in four digits"
+        )
     if sd is not None and not 0 < sd <= 500:
         raise UnitError(f"sd = {sd:g} is impossible; it must be above 0 and at most 500 ‰")
     if not 0 < level < 1:

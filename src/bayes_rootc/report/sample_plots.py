@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from bayes_rootc.errors import WriteError
 from bayes_rootc.files import replacing
-from bayes_rootc.radiocarbon.atmosphere import Atmosphere
+from bayes_rootc.radiocarbon.atmosphere import LAST_YEAR, Atmosphere
 from bayes_rootc.radiocarbon.sample import SampleTurnover
 from bayes_rootc.report.figures.style import (
     COLOURS,
@@ -60,11 +60,9 @@ def draw_turnover(answer: SampleTurnover) -> Figure:
         ax.fill_between(turnover[inside], density[inside], color=colour, alpha=0.45, lw=0)
         height = float(density[np.abs(np.log(turnover / mode["turnover_years"])).argmin()])
         middle = np.log(mode["turnover_years"] / low) / np.log(high / low)
+        bound = "bound only\n" if mode["bounded_by_range"] else ""
         ax.annotate(
-            f"{mode['turnover_years']:,.3g} years\nshare {mode['mass']:.1%}"
-            if mode["turnover_years"] < 1000
-            else f"{float(format(mode['turnover_years'], '.3g')):,.0f} years\n"
-            f"share {mode['mass']:.1%}",
+            f"{bound}{_years(mode['turnover_years'])} years\nshare {mode['mass']:.1%}",
             (mode["turnover_years"], height),
             xytext=(0, 5),
             textcoords="offset points",
@@ -72,7 +70,7 @@ def draw_turnover(answer: SampleTurnover) -> Figure:
             color=colour,
             fontsize=8.5,
         )
-    ax.set_ylim(0, 1.25)
+    ax.set_ylim(0, 1.3)
     ax.set_yticks([])
     ax.set_xlabel("turnover time (years)")
     ax.set_ylabel("posterior density over ln turnover")
@@ -92,9 +90,10 @@ def draw_curve(times: Floats, delta14c: Floats, turnover: float, atmosphere: Atm
     start, stop = float(times[0]), float(times[-1])
     nodes = atmosphere.year[(atmosphere.year > start) & (atmosphere.year < stop)]
     air = np.unique(np.concatenate([times, nodes]))
-    lagged = "of what enters the soil" if atmosphere.year[-1] > 2027.0 else "of the atmosphere"
-    ax.plot(air, atmosphere.at(air), color=GREY, lw=1.2, label=f"{lagged}, {atmosphere.zone}")
-    ax.plot(times, delta14c, color=COLOURS[0], lw=1.8, label=f"of a pool of {turnover:g} years")
+    is_lagged = atmosphere.year[-1] > LAST_YEAR + 1
+    name = "atmosphere with its lag" if is_lagged else "atmosphere"
+    ax.plot(air, atmosphere.at(air), color=GREY, lw=1.2, label=f"{name}, {atmosphere.zone}")
+    ax.plot(times, delta14c, color=COLOURS[0], lw=1.8, label=f"pool of {turnover:g} years")
     if stop > atmosphere.extrapolated_from:
         ax.axvspan(
             max(start, atmosphere.extrapolated_from),
@@ -102,7 +101,7 @@ def draw_curve(times: Floats, delta14c: Floats, turnover: float, atmosphere: Atm
             color=PALE,
             lw=0,
             zorder=0,
-            label="atmosphere extrapolated",
+            label="extrapolated",
         )
     ax.axhline(0, color=INK, lw=0.6, zorder=0)
     if stop > start:
@@ -112,6 +111,11 @@ def draw_curve(times: Floats, delta14c: Floats, turnover: float, atmosphere: Atm
     figure.legend(loc="outside lower center", ncols=3)
     ax.set_title(f"One pool, {atmosphere.initial} atmosphere before 1950", loc="left")
     return figure
+
+
+def _years(value: float) -> str:
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:g}"
 
 
 def _whole_decades(low: float, high: float) -> tuple[float, float]:

@@ -152,7 +152,7 @@ def explain_spec(spec: TurnoverSpec, where: str) -> str:
     content = dump_spec(spec)
     for section, title in SECTIONS.items():
         lines += ["", title]
-        lines += [f"  {key:<20}{_shown(value)}" for key, value in content[section].items()]
+        lines += [f"  {key:<24}{_shown(value)}" for key, value in content[section].items()]
     return "\n".join(lines)
 
 

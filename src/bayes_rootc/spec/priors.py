@@ -14,7 +14,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class _Prior(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     unit: str
     reason: str

@@ -15,7 +15,7 @@ PositivePrior = Annotated[HalfNormal | LogNormal, Field(discriminator="dist")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class DataSection(_Section):
