@@ -165,7 +165,8 @@ def _verdict(diagnostics: Mapping[str, Any]) -> str:
     if "passed" not in diagnostics:
         return "Gate: not checked"
     word = "passed" if diagnostics["passed"] else "FAILED"
-    return f"Gate {word}. {str(diagnostics.get('verdict', '')).capitalize()}".strip()
+    said = str(diagnostics.get("verdict", ""))
+    return f"Gate {word}. {said[:1].upper()}{said[1:]}".strip()
 
 
 def _facts(run: xr.DataTree, diagnostics: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -36,10 +36,13 @@ def data(run: xr.DataTree) -> pd.DataFrame:
 
 
 def _limits(table: pd.DataFrame, points: Floats) -> tuple[float, float]:
+    # Every line and layer is shown, and the bands of biomes with layers; the wide band of a biome
+    # from the population may run out of the panel.
     firm = table[table["basis"] != FROM_POPULATION]
     firm = table if firm.empty else firm
-    low = min(firm["c_age_typical_q025"].min(), points.min(initial=np.inf))
-    high = max(firm["c_age_typical_q975"].max(), points.max(initial=0.0))
+    lines = table[["c_age_typical", "c_age_mean"]].to_numpy()
+    low = min(firm["c_age_typical_q025"].min(), lines.min(), points.min(initial=np.inf))
+    high = max(firm["c_age_typical_q975"].max(), lines.max(), points.max(initial=0.0))
     low = 10 ** np.floor(np.log10(np.clip(low, *YEARS)) + 1e-9)
     high = 10 ** np.ceil(np.log10(np.clip(high, *YEARS)) - 1e-9)
     return float(low), float(max(high, 10 * low))
@@ -57,7 +60,7 @@ def _panel(ax: Axes, biome: pd.DataFrame, depth: Floats, points: Floats) -> None
     empty = (biome["basis"] == FROM_POPULATION).all()
     note = "no layers: from the population" if empty else f"{n:,} layer{'s' if n != 1 else ''}"
     name = str(biome["biome"].iloc[0]).replace(" grasslands/", "\ngrasslands/")
-    ax.set_title(f"{name}\n{note}" if "\n" not in name else f"{name}, {note}", loc="left")
+    ax.set_title(f"{name}\n{note}", loc="left")
 
 
 @styled
