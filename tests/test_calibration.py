@@ -70,7 +70,10 @@ def test_intervals_cover_the_truth_as_often_as_they_say(tmp_path: Path) -> None:
                  problem.nodes.theta.shape, len(problem.design.biomes))  # fmt: skip
         if shape not in compiled:
             compiled[shape] = compile_model(model)
-        data = {variable.name: variable.get_value() for variable in model.data_vars}
+        data = {variable.name: variable.get_value() for variable in model.data_vars} | {
+            "node_theta": problem.nodes.theta,
+            "node_log_weight": problem.nodes.log_weight,
+        }
         draws = sample(
             compiled[shape].with_data(**data),
             spec.sampler,

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
+from bayes_rootc.inference.constants import (
+    atmosphere_sources,
+    biome_covariates,
+    constant_data,
+)
 from bayes_rootc.inference.predictive import (
     biome_predictions,
     flat_draws,
@@ -23,15 +27,12 @@ from bayes_rootc.inference.recover import layer_modes, recover_theta
 from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, VARIABLES
 from bayes_rootc.models.assemble import Problem
-from bayes_rootc.radiocarbon.atmosphere import ZONES, load_atmosphere
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
 
 PRIOR_DRAWS = 2000
 PRIOR_PREDICTIVE_DRAWS = 200
 MODES_KEPT = 2
-CURVE_STEP_YEARS = 1.0 / 12.0
-CURVE_START = 1935.0
 
 Groups = dict[str, xr.Dataset]
 
@@ -148,7 +149,7 @@ def _per_layer(
 
 
 def _per_biome(spec: TurnoverSpec, problem: Problem, posterior: xr.Dataset) -> xr.Dataset:
-    mean, covariance = _biome_covariates(problem)
+    mean, covariance = biome_covariates(problem)
     flat = flat_draws(posterior.drop_vars("eta_profile"))
     predictions = biome_predictions(flat, spec, mean, covariance)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(BIOME_KEYS), -1)
@@ -165,27 +166,6 @@ def _per_biome(spec: TurnoverSpec, problem: Problem, posterior: xr.Dataset) -> x
             "standard_layer": list(STANDARD_LAYERS),
         },
     )
-
-
-def _biome_covariates(problem: Problem) -> tuple[Floats, Floats]:
-    """Mean and covariance of the covariates within each of the nine biomes.
-
-    A biome without profiles takes the mean of all (0), and their covariance.
-    """
-    values = problem.design.covariates
-    n = values.shape[1]
-    mean = np.zeros((len(BIOME_KEYS), n))
-    overall = (
-        np.atleast_2d(np.cov(values, rowvar=False, ddof=0)) if len(values) > 1 else np.zeros((n, n))
-    )
-    covariance = np.broadcast_to(overall.reshape(n, n), (len(BIOME_KEYS), n, n)).copy()
-    for index, key in enumerate(problem.design.biomes):
-        here = values[problem.design.biome == index]
-        place = BIOME_KEYS.index(key)
-        mean[place] = here.mean(axis=0)
-        centred = here - mean[place]
-        covariance[place] = centred.T @ centred / len(here)
-    return mean, covariance
 
 
 def _prior_groups(spec: TurnoverSpec, problem: Problem, rng: np.random.Generator) -> Groups:
@@ -210,58 +190,6 @@ def _prior_groups(spec: TurnoverSpec, problem: Problem, rng: np.random.Generator
     }
 
 
-def constant_data(problem: Problem) -> xr.Dataset:
-    """Description of layers, profiles, biomes, the grid of ln k and the atmosphere."""
-    layers, design = problem.layers, problem.design
-    place = np.array([BIOME_KEYS.index(key) for key in design.biomes])
-    profile_biome = place[design.biome]
-    layer_biome = profile_biome[design.profile]
-    count = len(BIOME_KEYS)
-    years = np.arange(CURVE_START, 2027.0 + 1e-9, CURVE_STEP_YEARS)
-    received = problem.received
-    curves = [
-        load_atmosphere(
-            zone, received.folder, received.initial, received.prebomb_delta14c, received.lag
-        )
-        for zone in ZONES
-    ]
-    along_layer = {
-        name: ("layer", layers[name].to_numpy())
-        for name in ("row", "lat", "lon", "top_cm", "bottom_cm", "sample_year")
-    } | {
-        name: ("layer", layers[name].astype(str).to_numpy(dtype=object))
-        for name in ("entry", "site")
-    }
-    return xr.Dataset(
-        {
-            **along_layer,
-            "profile_index": ("layer", design.profile),
-            "biome_index": ("layer", layer_biome),
-            "depth_cm": ("layer", (layers["top_cm"] + layers["bottom_cm"]).to_numpy() / 2.0),
-            "sample_time": ("layer", problem.time),
-            "zone": ("layer", problem.zone.astype(object)),
-            "delta14c_sd": ("layer", problem.scale),
-            "profile_biome_index": ("profile", profile_biome),
-            "covariates": (("profile", "covariate"), design.covariates),
-            "n_layers": ("biome", np.bincount(layer_biome, minlength=count)),
-            "n_profiles": ("biome", np.bincount(profile_biome, minlength=count)),
-            "biome_covariates": (("biome", "covariate"), _biome_covariates(problem)[0]),
-            "theta": ("theta", problem.table.theta),
-            "year": ("atm_year", years),
-            "atmosphere_delta14c": (
-                ("atm_zone", "atm_year"), np.stack([curve.at(years) for curve in curves]),
-            ),
-            "extrapolated_from": ("atm_zone", [curve.extrapolated_from for curve in curves]),
-        },
-        {
-            "profile": list(design.profiles),
-            "biome": list(BIOME_KEYS),
-            "covariate": list(design.covariate_names),
-            "atm_zone": list(ZONES),
-        },
-    )  # fmt: skip
-
-
 def _describe(group: xr.Dataset) -> None:
     """Give every variable its unit and long name; a variable without an entry is an error."""
     for name, array in group.data_vars.items():
@@ -279,7 +207,7 @@ def _attributes(
         **{name: certificate[name] for name in plain},
         **{
             name: json.dumps(certificate[name], ensure_ascii=False)
-            for name in ("spec", "drops", "truth", "engines")
+            for name in ("spec", "drops", "truth", "engines", "implausible")
         },
         "notes": json.dumps(problem.notes, ensure_ascii=False),
         "status": "complete" if draws.complete else "partial",
@@ -288,15 +216,5 @@ def _attributes(
         "draws": sizes["draw"],
         "draws_asked": spec.sampler.draws,
         "initial": spec.atmosphere.initial,
-        "atmosphere_source": "; ".join(sorted(_sources(problem))),
-    }
-
-
-def _sources(problem: Problem) -> set[str]:
-    received = problem.received
-    return {
-        load_atmosphere(
-            str(zone), received.folder, received.initial, received.prebomb_delta14c, received.lag
-        ).source
-        for zone in pd.unique(problem.zone)
+        "atmosphere_source": "; ".join(sorted(atmosphere_sources(problem))),
     }

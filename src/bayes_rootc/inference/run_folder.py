@@ -86,6 +86,7 @@ def begin(
         "data_folder": None if data_folder is None else str(data_folder),
         "n_read": layers.n_read,
         "drops": [asdict(drop) for drop in layers.drops],
+        "implausible": layers.implausible.to_dict(orient="records"),
         "notes": list(layers.notes),
         "truth": layers.truth,
         "spec": dump_spec(spec),
@@ -150,7 +151,7 @@ def read_inputs(
         drops=tuple(
             Drop(drop["reason"], drop["text"], tuple(drop["rows"])) for drop in certificate["drops"]
         ),
-        implausible=pd.DataFrame(),
+        implausible=pd.DataFrame(certificate["implausible"]),
         data_hash=certificate["data_hash"],
         truth=certificate["truth"],
         notes=tuple(certificate["notes"]),

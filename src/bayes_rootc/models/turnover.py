@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+from pytensor.compile.sharedvalue import shared
 
 from bayes_rootc.layers import BIOME, COVARIATE, LAYER, PROFILE
 from bayes_rootc.models.design import Design
@@ -44,8 +45,9 @@ def build_model(spec: TurnoverSpec, design: Design, nodes: Nodes) -> pm.Model:
         profile = pm.Data("profile_index", design.profile, dims=LAYER)
         biome = pm.Data("profile_biome_index", design.biome, dims=PROFILE)
         depth = pm.Data("depth_basis", design.depth, dims=LAYER)
-        theta = pm.Data("node_theta", nodes.theta)
-        log_weight = pm.Data("node_log_weight", nodes.log_weight)
+        # pm.Data would turn single precision into double.
+        theta = shared(nodes.theta, name="node_theta")
+        log_weight = shared(nodes.log_weight, name="node_log_weight")
 
         alpha = _variable("alpha", priors.alpha)
         beta = _variable("beta", priors.beta)

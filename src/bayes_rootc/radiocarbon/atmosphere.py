@@ -248,6 +248,8 @@ def _read_two_columns(path: Path, year: str, value: str) -> tuple[Floats, Floats
     try:
         with path.open(encoding="utf-8") as lines:
             data_lines = [line for line in lines if not line.startswith("#")]
+        if len(data_lines) < 2:
+            raise ValueError("it is empty")
         table = np.genfromtxt(data_lines, delimiter=",", names=True)
         years, values = np.atleast_1d(table[year]), np.atleast_1d(table[value])
     except (OSError, ValueError, UnicodeDecodeError) as error:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayes_rootc.units import Floats
 
@@ -39,14 +40,14 @@ class Nodes:
 
     Attributes
     ----------
-    theta : ndarray, shape (N, W)
+    theta : ndarray of float32, shape (N, W)
         ln k at the nodes, rising along the second axis.
-    log_weight : ndarray, shape (N, W)
+    log_weight : ndarray of float32, shape (N, W)
         Log weights ℓ; -inf where a cell holds no likelihood at all.
     """
 
-    theta: Floats
-    log_weight: Floats
+    theta: NDArray[np.float32]
+    log_weight: NDArray[np.float32]
 
 
 def compress(theta: Floats, log_likelihood: Floats) -> Nodes:
@@ -76,7 +77,10 @@ def compress(theta: Floats, log_likelihood: Floats) -> Nodes:
         positions.append(node + centre)
         with np.errstate(divide="ignore"):
             logs.append(np.log(weight) + peak)
-    return Nodes(np.concatenate(positions, axis=1), np.concatenate(logs, axis=1))
+    return Nodes(
+        np.concatenate(positions, axis=1, dtype=np.float32),
+        np.concatenate(logs, axis=1, dtype=np.float32),
+    )
 
 
 def trapezoid_weights(theta: Floats) -> Floats:
