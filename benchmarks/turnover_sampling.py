@@ -43,7 +43,7 @@ from benchmarks.common import default_problem, machine
 
 HELP = "effective draws a second: quadrature beside the textbook's latent model"
 REQUIRED_RATIO = 250.0
-TIME_LIMIT = 600.0
+TIME_LIMIT = 240.0
 """Seconds after which a sampler is stopped; what it has drawn by then counts."""
 
 

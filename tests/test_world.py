@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -33,15 +35,16 @@ def test_empty_biomes_have_no_profiles_and_the_others_have_some(short_spec: Turn
     assert set(world.table["biome"]) == set(BIOMES) - {7, 8}
 
 
+def mean_below_60_cm(spec: TurnoverSpec, truth: dict[str, Any]) -> float:
+    """Mean Δ14C of the deeper layers of a world."""
+    table = simulate_world(spec, 600, truth=truth).table
+    return float(table.loc[table["top_cm"] > 60, "delta14c"].mean())
+
+
 def test_deeper_layers_are_older_by_the_slope_of_the_truth(short_spec: TurnoverSpec) -> None:
     steep = DEFAULT_TRUTH | {"beta": -2.5, "sigma_slope": 0.01}
     flat = DEFAULT_TRUTH | {"beta": 0.0, "sigma_slope": 0.01}
-    deep, shallow = (
-        (lambda t: t.loc[t["top_cm"] > 60, "delta14c"].mean())(
-            simulate_world(short_spec, 600, truth=truth).table
-        )
-        for truth in (steep, flat)
-    )
+    deep, shallow = (mean_below_60_cm(short_spec, truth) for truth in (steep, flat))
     assert deep < shallow - 200
 
 

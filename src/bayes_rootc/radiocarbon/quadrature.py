@@ -30,6 +30,9 @@ CELL_WIDTH = 2.45
 
 NODES_PER_CELL = 10
 
+NO_LENGTH = 1e-12
+"""A polynomial of this norm, in units of ln k, is zero but for rounding."""
+
 SMALLEST_TAU = 0.3
 """Standard deviations of N(θ | μ, τ) from here on are integrated to 1e-3 in the logarithm."""
 
@@ -137,8 +140,12 @@ def _gauss_rule(x: Floats, density: Floats) -> tuple[Floats, Floats]:
         following = (x - diagonal[:, j, None]) * current
         if j > 0:
             following -= beside[:, j - 1, None] * previous
-        beside[:, j] = np.sqrt((density * following**2).sum(axis=1))
-        previous, current = current, following / np.maximum(beside[:, j], 1e-300)[:, None]
+        length = np.sqrt((density * following**2).sum(axis=1))
+        # A measure on fewer points than nodes (a likelihood that vanishes in most of its cell)
+        # has no further polynomials: the nodes that are left over get no weight.
+        beside[:, j] = np.where(length > NO_LENGTH, length, 0.0)
+        scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > NO_LENGTH)
+        previous, current = current, following * scale[:, None]
     jacobi = np.zeros((len(density), order, order))
     main, first = np.arange(order), np.arange(order - 1)
     jacobi[:, main, main] = diagonal

@@ -116,18 +116,7 @@ def sample_turnover(
     >>> round(answer.modes[0]["turnover_years"], -1)
     1560.0
     """
-    check_delta14c(delta14c)
-    if np.isnan(delta14c):
-        raise UnitError("Δ14C is not a number; it must lie between -1000 and 1000 ‰")
-    if year < FIRST_YEAR:
-        raise AtmosphereError(
-            f"year {year:g} is not a year of sampling; it must be {FIRST_YEAR:.0f} or later, "
-            "in four digits"
-        )
-    if sd is not None and not 0 < sd <= 500:
-        raise UnitError(f"sd = {sd:g} is impossible; it must be above 0 and at most 500 ‰")
-    if not 0 < level < 1:
-        raise UnitError(f"level = {level:g} is impossible; it must lie between 0 and 1")
+    _check_arguments(delta14c, year, sd, level)
     if zone is None:
         if lat is None:
             raise AtmosphereError("give a latitude (lat) or an atmospheric zone")
@@ -157,6 +146,21 @@ def sample_turnover(
         turnover_grid=np.exp(-theta),
         density=mass / trapezoid_weights(theta),
     )
+
+
+def _check_arguments(delta14c: float, year: float, sd: float | None, level: float) -> None:
+    check_delta14c(delta14c)
+    if np.isnan(delta14c):
+        raise UnitError("Δ14C is not a number; it must lie between -1000 and 1000 ‰")
+    if year < FIRST_YEAR:
+        raise AtmosphereError(
+            f"year {year:g} is not a year of sampling; it must be {FIRST_YEAR:.0f} or later, "
+            "in four digits"
+        )
+    if sd is not None and not 0 < sd <= 500:
+        raise UnitError(f"sd = {sd:g} is impossible; it must be above 0 and at most 500 ‰")
+    if not 0 < level < 1:
+        raise UnitError(f"level = {level:g} is impossible; it must lie between 0 and 1")
 
 
 def _check_reachable(delta14c: float, year: float, zone: str, curve: Floats, scale: float) -> None:
