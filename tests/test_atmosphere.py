@@ -36,7 +36,12 @@ def test_an_impossible_latitude(lat: float) -> None:
 
 
 def test_a_whole_year_means_its_middle() -> None:
-    assert sample_time([1950, 2000.0, 1999.99, 2018.5]).tolist() == [1950.5, 2000.5, 1999.99, 2018.5]
+    assert sample_time([1950, 2000.0, 1999.99, 2018.5]).tolist() == [
+        1950.5,
+        2000.5,
+        1999.99,
+        2018.5,
+    ]
 
 
 @EACH_ZONE
