@@ -70,7 +70,7 @@ def test_help_lists_the_verbs(run: Run, argv: list[str]) -> None:
 @pytest.mark.parametrize("name", VERBS)
 def test_every_verb_keeps_the_contract(run: Run, name: str) -> None:
     module = importlib.import_module(VERBS[name].module)
-    assert module.HELP == VERBS[name].help
+    assert VERBS[name].help == module.HELP
     code, out, _ = run(name, "--help")
     assert code == 0
     assert f"{name} " in module.EPILOG
@@ -152,6 +152,23 @@ def test_start_up_loads_nothing_heavy() -> None:
     assert (
         loaded & {"pymc", "pytensor", "pandas", "matplotlib", "xarray", "numpy", "scipy"} == set()
     )
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(SOURCE.parent)!r})\n"
+        "from bayes_rootc.cli.main import main\n"
+        "sys.exit(main('curve --turnover 9 --zone NHZone2 --start -9000'.split()))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "year,delta14c\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 # --- turnover --------------------------------------------------------------------------------

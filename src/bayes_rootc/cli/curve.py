@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from bayes_rootc.cli.pool_arguments import (
@@ -76,14 +77,15 @@ def run(args: argparse.Namespace) -> int:
         f"{year:.4f},{value:.4f}\n"
         for year, value in zip(times.tolist(), delta14c.tolist(), strict=True)
     ]
-    text = "year,delta14c\n" + "".join(rows)
     if args.plot is not None:
         from bayes_rootc.report.sample_plots import draw_curve, write_png
 
         write_png(args.plot, lambda: draw_curve(times, delta14c, args.turnover, atmosphere))
+    rows.insert(0, "year,delta14c\n")
     if args.output is None:
-        print(text, end="")
+        # Line by line: one long write to a closed pipe may end short without an error.
+        sys.stdout.writelines(rows)
     else:
-        write_text(args.output, text)
-        print(f"{args.output}: {len(rows)} months, atmosphere: {atmosphere.source}")
+        write_text(args.output, "".join(rows))
+        print(f"{args.output}: {len(rows) - 1} months, atmosphere: {atmosphere.source}")
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from bayes_rootc.errors import WriteError
 from bayes_rootc.files import replacing
@@ -53,6 +54,8 @@ def draw_turnover(answer: SampleTurnover) -> Figure:
     shown = turnover[density > SHOWN_DENSITY]
     low, high = _whole_decades(float(shown.min()), float(shown.max()))
     years_axis(ax, low, high)
+    if high < 100 * low:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
     ax.plot(turnover, density, color=INK, lw=1.2)
     for n, mode in enumerate(answer.modes):
         colour = COLOURS[n % len(COLOURS)]
