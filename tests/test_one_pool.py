@@ -70,7 +70,18 @@ def integrated(
 def worst(zone: str, folder: Path | None, **settings: object) -> float:
     curve = load_atmosphere(zone, folder, **settings)  # type: ignore[arg-type]
     here = pool_delta14c(1.0 / TURNOVERS, curve, TIMES)
-    there = integrated(TURNOVERS, curve.year, curve.delta14c, curve.steady_delta14c, TIMES)
+    # By 1950 a pool of up to 30 years has forgotten what entered before 1000 (exp(-30)); many
+    # short steps over 50,000 years would be for nothing.
+    first = max(int(np.searchsorted(curve.year, 1000.0)) - 1, 0)
+    fast = TURNOVERS <= 30
+    steady = curve.steady_delta14c if first == 0 else curve.delta14c[first]
+    there = np.empty_like(here)
+    there[fast] = integrated(
+        TURNOVERS[fast], curve.year[first:], curve.delta14c[first:], steady, TIMES
+    )
+    there[~fast] = integrated(
+        TURNOVERS[~fast], curve.year, curve.delta14c, curve.steady_delta14c, TIMES
+    )
     return float(np.abs(here - there).max())
 
 
