@@ -16,6 +16,7 @@ from bayes_rootc.data.layers import LayerData
 from bayes_rootc.data.load import read_layers as _read_located
 from bayes_rootc.data.locate import DataLocation, locate_data
 from bayes_rootc.data.world import simulate_world as _simulate_world
+from bayes_rootc.errors import AtmosphereError
 from bayes_rootc.radiocarbon.atmosphere import load_atmosphere, zone_of_latitude
 from bayes_rootc.radiocarbon.one_pool import pool_delta14c
 from bayes_rootc.radiocarbon.sample import SampleTurnover, sample_turnover
@@ -146,6 +147,11 @@ def forward_curve(
     DataFrame
         ``year`` (decimal), ``delta14c`` (‰).
 
+    Raises
+    ------
+    AtmosphereError
+        If zone and latitude are both missing, or the years are out of order or beyond the record.
+
     Examples
     --------
     >>> curve = forward_curve(100.0, "NHZone2", start=1950, stop=2019)
@@ -153,7 +159,11 @@ def forward_curve(
     (829, -11.95)
     """
     if zone is None:
-        zone = str(zone_of_latitude(45.0 if lat is None else lat))
+        if lat is None:
+            raise AtmosphereError("give a latitude (lat) or an atmospheric zone")
+        zone = str(zone_of_latitude(lat))
+    if not start <= stop:
+        raise AtmosphereError(f"start = {start:g} lies after stop = {stop:g}; it must not")
     received = received or Input()
     atmosphere = load_atmosphere(
         zone, received.folder, received.initial, received.prebomb_delta14c, received.lag

@@ -19,7 +19,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 
 LOWEST = -25.0
 """Terms this far (in logs) below a layer's largest one count as no smaller: 60 of them change the
-logarithm by less than 1e-9."""
+logarithm by less than 1e-9, well below the rounding of single precision."""
 
 # Reassociation and contraction let the compiler turn the sums over nodes into vector code;
 # infinities keep their meaning (a node without likelihood has log weight -inf).
