@@ -50,7 +50,7 @@ def calibration_spec() -> TurnoverSpec:
 
 def truth_from_prior(spec: TurnoverSpec, seed: int) -> dict[str, Any]:
     """Draw one set of population parameters."""
-    drawn = prior_draws(spec, len(COVARIATES), 1, np.random.default_rng(seed))
+    drawn = prior_draws(spec, len(COVARIATES), 1, np.random.default_rng([seed, 1]))
     truth: dict[str, Any] = {name: float(values[0]) for name, values in drawn.items()
                              if name != "gamma"}  # fmt: skip
     truth["gamma"] = dict(zip(COVARIATES, drawn["gamma"][0].tolist(), strict=True))
