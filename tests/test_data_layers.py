@@ -67,7 +67,7 @@ def raw_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
         "entry": "E", "site": "S", "profile": "P1", "lat": 48.7, "lon": 9.2, "biome": 3.0,
         "top_cm": 0.0, "bottom_cm": 10.0, "sample_year": 1998.0, "delta14c": -50.0,
         "delta14c_err": np.nan, "mat": 9.0, "map": 700.0,
-        "organic": False, "peat": False, "unpublished": False, "duplicate": False,
+        "organic": False, "peat": False, "unpublished": False, "unmeasured": False, "duplicate": False,
     }  # fmt: skip
     numbered = [{"row": number} | usual | row for number, row in enumerate(rows, 1)]
     return pd.DataFrame(numbered)[list(RAW_COLUMNS)]
@@ -138,7 +138,14 @@ def test_one_of_each_group_of_flagged_copies_stays(tmp_path: Path) -> None:
     assert tidy.read(path)["duplicate"].tolist() == [True, False, False]
     layers = load_layers(path, DataSection())
     assert layers.table["profile"].tolist() == ["B", "C"]
-    assert [(drop.reason, drop.rows) for drop in layers.drops] == [("duplicate", (1,))]
+    assert [(drop.reason, drop.rows) for drop in layers.drops] == [("unpublished", (1,))]
+
+
+def test_a_copy_stays_where_its_original_is_left_out(tmp_path: Path) -> None:
+    path = written(tmp_path, table_text([{"lat": ""}, {}]))
+    layers = load_layers(path, DataSection())
+    assert layers.table["row"].tolist() == [2]
+    assert [(drop.reason, drop.rows) for drop in layers.drops] == [("no_place", (1,))]
 
 
 # Refusing what cannot be read

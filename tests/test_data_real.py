@@ -14,7 +14,7 @@ from bayes_rootc.spec.turnover import DataSection
 
 EVERYTHING = DataSection(
     keep_peat=True, keep_organic=True, keep_point_samples=True, keep_duplicates=True,
-    keep_unpublished=True,
+    keep_unpublished=True, keep_unmeasured=True, keep_treated=True,
 )  # fmt: skip
 
 
@@ -29,15 +29,16 @@ def test_the_default_selection_keeps_these_layers(layers: LayerData) -> None:
     # 4136 rows, 3923 of them with Δ14C, 3917 with year too.
     assert counts == {
         "no_delta14c": 213, "no_sample_year": 6, "no_place": 25, "no_depth": 2, "organic": 802,
-        "peatland": 14, "below_max_depth": 86, "duplicate": 30, "unpublished": 89,
+        "peatland": 14, "below_max_depth": 86, "unpublished": 89,
+        "unmeasured": 23, "duplicate": 29,
     }  # fmt: skip
-    assert (len(layers.table), layers.table["profile"].nunique()) == (2869, 564)
+    assert (len(layers.table), layers.table["profile"].nunique()) == (2847, 564)
     assert layers.table["delta14c_err"].notna().sum() > 1600
 
 
 def test_layers_and_profiles_of_each_biome(layers: LayerData) -> None:
     by_biome = layers.table.groupby("biome")["profile"].agg(["size", "nunique"])
-    assert by_biome["size"].tolist() == [386, 164, 725, 515, 143, 111, 43, 12, 770]
+    assert by_biome["size"].tolist() == [378, 164, 725, 502, 143, 111, 43, 12, 770]
     assert by_biome["nunique"].tolist() == [74, 46, 166, 104, 31, 29, 10, 5, 99]
     assert (layers.table.groupby("profile")["biome"].nunique() == 1).all()
 

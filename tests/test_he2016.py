@@ -70,7 +70,8 @@ def test_one_layer(tmp_path: Path) -> None:
         "row": 1, "entry": "Meyer_2001", "site": "Hill, upper", "profile": "12",
         "lat": 49.2, "lon": 8.4, "biome": 3.0, "top_cm": 0.0, "bottom_cm": 5.0,
         "sample_year": 1996.0, "delta14c": -20.5, "delta14c_err": 4.0, "mat": 9.1, "map": 700.0,
-        "organic": False, "peat": False, "unpublished": False, "duplicate": False,
+        "organic": False, "peat": False, "unpublished": False, "unmeasured": False,
+        "duplicate": False,
         "biome_source": "label", "delta14c_origin": "reported", "repairs": "",
     }  # fmt: skip
 

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from bayes_rootc.data.world import simulate_world
+from bayes_rootc.layers import depth_basis
 from bayes_rootc.models.assemble import Problem, assemble
-from bayes_rootc.models.design import depth_basis
 from bayes_rootc.models.turnover import build_model
 from bayes_rootc.radiocarbon.quadrature import log_marginal_grid
 from bayes_rootc.spec.priors import frozen

@@ -15,8 +15,8 @@ from bayes_rootc.inference.predictive import (
     profile_means,
     replicate_delta14c,
 )
+from bayes_rootc.layers import depth_basis
 from bayes_rootc.models.assemble import Problem, assemble
-from bayes_rootc.models.design import depth_basis
 from bayes_rootc.radiocarbon.quadrature import log_marginal_grid
 from bayes_rootc.spec.turnover import TurnoverSpec
 

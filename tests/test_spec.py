@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayes_rootc.errors import SpecError
-from bayes_rootc.layers import VARIABLES
+from bayes_rootc.layers import VARIABLES, depth_basis
 from bayes_rootc.spec import locate
 from bayes_rootc.spec.explain import (
     HUMAN_SCALES,
@@ -294,10 +294,9 @@ def test_human_scales_by_hand() -> None:
 
 
 def test_the_depth_span_is_that_of_the_model() -> None:
-    design = pytest.importorskip("bayes_rootc.models.design")
     for reference in (0.0, 20.0, 55.5):
         assert depth_span(reference) == pytest.approx(
-            float(design.depth_basis(100.0, reference)), abs=1e-12
+            float(depth_basis(100.0, reference)), abs=1e-12
         )
 
 

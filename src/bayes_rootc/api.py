@@ -14,9 +14,10 @@ from bayes_rootc.data.check import CheckReport
 from bayes_rootc.data.check import check_layers as _check_layers
 from bayes_rootc.data.layers import LayerData
 from bayes_rootc.data.load import read_layers as _read_located
+from bayes_rootc.data.load import require_layers
 from bayes_rootc.data.locate import DataLocation, locate_data
 from bayes_rootc.data.world import simulate_world as _simulate_world
-from bayes_rootc.errors import AtmosphereError
+from bayes_rootc.errors import AtmosphereError, DataError
 from bayes_rootc.radiocarbon.atmosphere import load_atmosphere, zone_of_latitude
 from bayes_rootc.radiocarbon.one_pool import pool_delta14c
 from bayes_rootc.radiocarbon.sample import SampleTurnover, sample_turnover
@@ -194,13 +195,16 @@ def find_source(
     world_seed : int
         Seed of the simulated world.
     """
-    location = None if simulated else locate_data(_path(data))
+    if simulated is not None and (data is not None or format is not None):
+        raise DataError("data or format and simulated exclude each other; give one of them")
+    location = None if simulated is not None else locate_data(_path(data))
     if location is None:
-        layers = _simulate_world(spec, simulated or DEFAULT_WORLD, world_seed)
-        why = "asked for" if simulated else "no real data found"
+        size = DEFAULT_WORLD if simulated is None else simulated
+        layers = _simulate_world(spec, size, world_seed)
+        why = "no real data found" if simulated is None else "asked for"
         text = f"data: SIMULATED world of known truth ({why}), {len(layers.table)} layers"
         return Source(layers, None, f"{text}, seed {world_seed}")
-    layers = _read_located(location, spec.data, format)
+    layers = require_layers(_read_located(location, spec.data, format))
     return Source(layers, location.folder, _describe(location, layers))
 
 
@@ -240,6 +244,8 @@ def fit(
     if not isinstance(spec, TurnoverSpec):
         spec = load_spec(find_model(spec))
     if isinstance(data, LayerData):
+        if source:
+            raise DataError(f"{', '.join(source)}: not for layers that are read already")
         found = Source(data, None, f"data: {data.origin}")
     else:
         found = find_source(spec, data, **source)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 STANDARD_EDGES_CM = (0, 20, 40, 60, 80, 100, 150, 200)
 """Edges of the seven standard layers, cm below the top of the mineral soil."""
 
@@ -116,3 +119,17 @@ VARIABLES = {
     "acceptance_rate": Variable("1", "mean acceptance of the trajectory"),
     "lp": Variable("1", "log density of the draw on the unconstrained scale"),
 }
+
+
+def depth_basis(depth_cm: ArrayLike, reference_cm: float) -> NDArray[np.float64]:
+    """d(z) = log1p(z/10) - log1p(reference/10): 0 at the reference depth.
+
+    Parameters
+    ----------
+    depth_cm : array_like
+        Depth of the middle of a layer, cm, 0 or more.
+    reference_cm : float
+        Depth at which the intercepts are defined, cm.
+    """
+    basis = np.log1p(np.asarray(depth_cm, float) / 10.0) - np.log1p(reference_cm / 10.0)
+    return np.asarray(basis)

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     )
     _say(source.text)
     folder = args.runs / (args.name or Path(args.model).stem)
-    if is_current(folder, spec, source.layers):
+    if is_current(folder, spec, source.layers, source.folder):
         _say(f"{folder} holds just this fit already (same model, data, seed and version)")
         fit = open_run(folder)
     else:

@@ -133,6 +133,7 @@ def read(path: Path, data_folder: Path | None) -> pd.DataFrame:
             "organic": ((top < 0) & (bottom <= 0)) | horizon | unknown,
             "peat": label == "peatland",
             "unpublished": table["pc_dataset_name"].str.contains("unpublished", case=False),
+            "unmeasured": _origin(table, number) == "modern",
             "duplicate": False,
             "biome_source": biomes["biome_source"],
             "delta14c_origin": _origin(table, number),
@@ -142,7 +143,6 @@ def read(path: Path, data_folder: Path | None) -> pd.DataFrame:
     # Several studies entered the same core against different zero depths: compare as reported.
     reported = [number["Layer_top"], number["Layer_bottom"]]
     raw["duplicate"] = copies(raw, [raw["lat"], raw["lon"], *reported, raw["delta14c"]])
-    raw["unmeasured"] = raw["delta14c_origin"] == "modern"
     return raw
 
 

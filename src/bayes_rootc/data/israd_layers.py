@@ -80,6 +80,7 @@ def raw_layers(joined: pd.DataFrame, where: str, data_folder: Path | None) -> pd
             | (joined["pro_usda_soil_order"].str.casefold() == "histosols")
             | unknown_surface,
             "unpublished": joined["entry_name"].str.contains("unpublished", case=False),
+            "unmeasured": False,
             "duplicate": False,
             "biome_source": biomes["biome_source"],
             "delta14c_origin": origin,

@@ -138,7 +138,6 @@ REASONS = (
         "point sample, top equals bottom (keep with data.keep_point_samples)",
         _points,
     ),
-    Reason("duplicate", "copy of another row (keep with data.keep_duplicates)", _duplicates),
     Reason(
         "unpublished",
         "entry named unpublished (keep with data.keep_unpublished)",
@@ -155,6 +154,8 @@ REASONS = (
         _unless("keep_treated", "treated"),
     ),
     Reason("no_biome", "biome unknown", _missing("biome")),
+    # Last, so that a copy goes only where the row that it copies stays.
+    Reason("duplicate", "copy of another row (keep with data.keep_duplicates)", _duplicates),
 )
 IMPLAUSIBLE = ("implausible", "implausible Δ14C (keep with data.keep_implausible)")
 
@@ -246,7 +247,8 @@ def _select(raw: pd.DataFrame, select: DataSection) -> tuple[pd.DataFrame, list[
     left = pd.Series(True, index=raw.index)
     drops = []
     for reason in REASONS:
-        concerned = left & reason.applies(raw, select).astype(bool)
+        rest = raw[left]
+        concerned = reason.applies(rest, select).astype(bool).reindex(raw.index, fill_value=False)
         if concerned.any():
             rows = tuple(int(row) for row in raw.loc[concerned, "row"])
             drops.append(Drop(reason.key, reason.text, rows))

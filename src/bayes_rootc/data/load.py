@@ -39,17 +39,16 @@ def load_layers(data: Path | None, select: DataSection, format: str | None = Non
         raise DataError(
             f"no data: give --data FOLDER_OR_FILE, set {ENVIRONMENT}, or run `data fetch`"
         )
-    layers = read_layers(location, select, format)
-    if layers.table.empty:
-        reasons = ", ".join(f"{len(drop.rows)} {drop.text}" for drop in layers.drops)
-        raise DataError(f"{layers.origin}: no layer is left of {layers.n_read}: {reasons}")
-    return layers
+    return require_layers(read_layers(location, select, format))
 
 
 def read_layers(
     location: DataLocation, select: DataSection, format: str | None = None
 ) -> LayerData:
-    """Read and select the layers of a table that was found; errors as in :func:`load_layers`."""
+    """Read and select the layers of a table that was found; there may be none left.
+
+    Errors as in :func:`load_layers`.
+    """
     check_file(location.layers)
     reader = detect(location.layers) if format is None else reader_named(format)
     raw = reader.read(location.layers, location.folder)
@@ -60,3 +59,11 @@ def read_layers(
         format=reader.name,
         select=select,
     )
+
+
+def require_layers(layers: LayerData) -> LayerData:
+    """Refuse a table of which no layer is left; the counts by reason say why."""
+    if layers.table.empty:
+        reasons = ", ".join(f"{len(drop.rows)} {drop.text}" for drop in layers.drops)
+        raise DataError(f"{layers.origin}: no layer is left of {layers.n_read}: {reasons}")
+    return layers

@@ -16,11 +16,11 @@ from bayes_rootc.errors import DataError
 RAW_COLUMNS = (
     "row", "entry", "site", "profile", "lat", "lon", "biome", "top_cm", "bottom_cm",
     "sample_year", "delta14c", "delta14c_err", "mat", "map",
-    "organic", "peat", "unpublished", "duplicate",
+    "organic", "peat", "unpublished", "unmeasured", "duplicate",
 )  # fmt: skip
 """Columns of the frame that every reader returns: one row per data row, nothing dropped.
 
-``row`` counts data rows from 1; ``biome`` to ``map`` are floats, NaN where missing; the last four
+``row`` counts data rows from 1; ``biome`` to ``map`` are floats, NaN where missing; the last five
 are truth values. ``duplicate`` marks a copy of another row which is itself not marked.
 """
 

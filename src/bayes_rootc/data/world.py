@@ -16,7 +16,7 @@ import pandas as pd
 from bayes_rootc.data.covariates import profile_covariates
 from bayes_rootc.data.layers import LayerData, build_layers
 from bayes_rootc.errors import DataError
-from bayes_rootc.layers import BIOME_KEYS, BIOMES
+from bayes_rootc.layers import BIOME_KEYS, BIOMES, depth_basis
 from bayes_rootc.radiocarbon.atmosphere import sample_time, zone_of_latitude
 from bayes_rootc.radiocarbon.table import Input, build_table, error_scale, theta_grid
 from bayes_rootc.spec.turnover import TurnoverSpec
@@ -195,8 +195,7 @@ def _ln_k(
     index = layers["profile_index"].to_numpy(int)
     slope = np.array([truth["s_biome"][key] for key in keys])[index]
     middle = (layers["top_cm"] + layers["bottom_cm"]).to_numpy(float) / 2.0
-    reference = spec.model_options.reference_depth_cm
-    depth = np.log1p(middle / 10.0) - np.log1p(reference / 10.0)
+    depth = depth_basis(middle, spec.model_options.reference_depth_cm)
     return np.asarray(eta[index] + slope * depth + truth["tau"] * rng.standard_normal(len(layers)))
 
 

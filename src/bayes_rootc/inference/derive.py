@@ -57,7 +57,7 @@ def build_tree(
         Groups prior, prior_predictive, posterior, posterior_predictive, log_likelihood,
         sample_stats, observed_data, constant_data, derived.
     """
-    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(spec.sampler.seed).spawn(4)]
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(spec.sampler.seed).spawn(3)]
     posterior = _with_all_biomes(draws.posterior, problem, streams[0])
     flat = flat_draws(draws.posterior)
     shape = (draws.posterior.sizes["chain"], draws.posterior.sizes["draw"])
@@ -201,7 +201,7 @@ def _attributes(
     spec: TurnoverSpec, draws: Draws, certificate: Mapping[str, Any], problem: Problem
 ) -> dict[str, Any]:
     plain = ("spec_hash", "data_hash", "version", "seed", "created", "source", "origin",
-             "data_format", "n_read")  # fmt: skip
+             "data_format", "n_read", "atmosphere_hash")  # fmt: skip
     sizes = draws.posterior.sizes
     return {
         **{name: certificate[name] for name in plain},

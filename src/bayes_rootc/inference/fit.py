@@ -21,13 +21,15 @@ from bayes_rootc.inference.progress import Progress
 from bayes_rootc.inference.run_folder import (
     RunFolder,
     begin,
+    forget_previous,
     read_certificate,
     read_inputs,
+    refuse_if_running,
     write_certificate,
 )
 from bayes_rootc.inference.sampling import Draws, compile_model, read_draws, sample
 from bayes_rootc.inference.store import load_run, peak_memory_gib, write_tree
-from bayes_rootc.models.assemble import Problem, assemble
+from bayes_rootc.models.assemble import Problem, assemble, atmosphere_hash, atmosphere_input
 from bayes_rootc.models.design import Design
 from bayes_rootc.spec.load import spec_hash
 from bayes_rootc.spec.turnover import SamplerSection, TurnoverSpec
@@ -53,10 +55,14 @@ class Fit:
     diagnostics: dict[str, Any]
 
 
-def is_current(path: Path, spec: TurnoverSpec, layers: LayerData) -> bool:
-    """Tell whether a folder holds the finished fit of just this spec, these data, this version."""
+def is_current(
+    path: Path, spec: TurnoverSpec, layers: LayerData, data_folder: Path | None = None
+) -> bool:
+    """Tell whether a folder holds the whole fit of just this spec, data, atmosphere, version."""
+    folder = RunFolder(path)
     try:
-        certificate = read_certificate(RunFolder(path))
+        certificate = read_certificate(folder)
+        load_run(path)
     except RunError:
         return False
     wanted = {
@@ -64,6 +70,7 @@ def is_current(path: Path, spec: TurnoverSpec, layers: LayerData) -> bool:
         "spec_hash": spec_hash(spec),
         "data_hash": layers.data_hash,
         "version": __version__,
+        "atmosphere_hash": atmosphere_hash(atmosphere_input(spec, data_folder)),
     }
     return all(certificate.get(name) == value for name, value in wanted.items())
 
@@ -113,7 +120,13 @@ def fit_layers(
     problem = assemble(spec, layers, data_folder)
     for note in problem.notes:
         say(f"note: {note}")
-    certificate = begin(folder, spec, layers, data_folder)
+    certificate = begin(
+        folder,
+        spec,
+        layers,
+        data_folder=data_folder,
+        atmosphere_hash=atmosphere_hash(problem.received),
+    )
     say(
         f"{len(problem.layers)} layers tabulated on {len(problem.table.theta)} values of k in "
         f"{time.monotonic() - clock:.0f} s; compiling (up to a minute the first time, cached later)"
@@ -154,11 +167,17 @@ def finish_partial(path: Path) -> Fit:
         If there are too few draws.
     """
     folder = RunFolder(path)
+    refuse_if_running(folder)
     certificate = read_certificate(folder)
     spec, layers = read_inputs(folder, certificate)
     draws = read_draws(folder.draws)
     place = certificate.get("data_folder")
     problem = assemble(spec, layers, Path(place) if place else None)
+    if atmosphere_hash(problem.received) != certificate["atmosphere_hash"]:
+        raise RunError(
+            f"{path}: the atmosphere tables in {place or 'the package'} are not those of the fit; "
+            "restore them or fit again"
+        )
     timing = {"compile_seconds": None, "sampling_seconds": None}
     return _finish(folder, spec, problem, draws, certificate | {"timing": timing})
 
@@ -194,14 +213,16 @@ def _finish(
     tree = build_tree(spec, problem, draws, certificate)
     diagnostics = {**verdict.as_dict(), **certificate["timing"]}
     write_tree(tree, folder.fit)
-    with replacing(folder.summary) as beside:
-        summary.to_csv(beside)
-    diagnostics["peak_memory_gib"] = peak_memory_gib()
-    write_text(folder.diagnostics, json.dumps(diagnostics, indent=1, ensure_ascii=False) + "\n")
     status = "complete" if draws.complete else "partial"
+    labels = {"source": certificate["source"], "status": status}
+    with replacing(folder.summary) as beside:
+        summary.assign(**labels).to_csv(beside)
+    diagnostics |= labels | {"peak_memory_gib": peak_memory_gib()}
+    write_text(folder.diagnostics, json.dumps(diagnostics, indent=1, ensure_ascii=False) + "\n")
     write_certificate(folder, certificate | {"status": status})
     if draws.complete:
         shutil.rmtree(folder.draws, ignore_errors=True)
+    forget_previous(folder)
     return Fit(folder.path, tree, diagnostics)
 
 
@@ -216,3 +237,5 @@ def _make_way(folder: RunFolder, overwrite: bool) -> None:
         raise RunError(
             f"{folder.path}: holds a run already; choose another name (--name) or --overwrite it"
         )
+    if folder.certificate.is_file():
+        refuse_if_running(folder)

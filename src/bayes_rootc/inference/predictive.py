@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_rootc.layers import STANDARD_EDGES_CM
+from bayes_rootc.layers import STANDARD_EDGES_CM, depth_basis
 from bayes_rootc.models.assemble import Problem
-from bayes_rootc.models.design import Design, depth_basis
+from bayes_rootc.models.design import Design
 from bayes_rootc.models.quadrature_op import log_marginal_kernel
 from bayes_rootc.radiocarbon.quadrature import Nodes
 from bayes_rootc.radiocarbon.table import ForwardTable
@@ -92,12 +92,12 @@ def biome_predictions(
     biome_covariates: Floats,
     covariate_cov: Floats,
 ) -> dict[str, Floats]:
-    """Decay rate and turnover of every biome in the seven standard layers.
+    """Decay rate and turnover of every biome at the middle of the seven standard layers.
 
     Two averages that must not be mixed up: the *typical* site (median over sites) and the *mean*
     over sites. ln k of a site is normal, so the mean of k is exp(m + v/2), that of 1/k is
-    exp(-m + v/2), where v adds the variances between profiles, between layers, and of the
-    covariates within the biome.
+    exp(-m + v/2), where v adds the variances between profiles, between layers of a profile (the
+    layer that a site happens to have at that depth), and of the covariates within the biome.
 
     Parameters
     ----------

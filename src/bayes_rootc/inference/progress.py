@@ -21,13 +21,15 @@ class Progress:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
-        self._start = time.monotonic()
-        self._last = self._start
+        self._start: float | None = None
+        self._last = 0.0
         self._width = 0
 
     def __call__(self, chains: list[Any]) -> None:
         """Print the state of all chains; runs in a thread of the sampler."""
         now = time.monotonic()
+        if self._start is None:  # the clock of "time left" runs from the first draw
+            self._start = now
         if not self._live and now - self._last < LOG_EVERY_SECONDS:
             return
         self._last = now
@@ -50,7 +52,7 @@ class Progress:
         total = sum(chain.total_draws for chain in chains)
         divergences = sum(chain.divergences for chain in chains)
         tuning = sum(bool(chain.started and chain.tuning) for chain in chains)
-        left = (now - self._start) * (total - done) / done if done else float("nan")
+        left = (now - (self._start or now)) * (total - done) / done if done else float("nan")
         state = f", {tuning} of {len(chains)} chains tuning" if tuning else ""
         remaining = f", about {left:.0f} s left" if done else ""
         return f"sampling: {done}/{total} draws, {divergences} divergences{state}{remaining}"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -39,6 +42,11 @@ class RunFolder:
         return self.path / "draws.zarr"
 
     @property
+    def previous(self) -> Path:
+        """Where a run that is being replaced waits until the new one is whole."""
+        return self.path.with_name(f"{self.path.name}.previous")
+
+    @property
     def certificate(self) -> Path:
         """What was fitted: hashes, version, seed, status."""
         return self.path / "run.json"
@@ -60,19 +68,26 @@ class RunFolder:
 
 
 def begin(
-    folder: RunFolder, spec: TurnoverSpec, layers: LayerData, data_folder: Path | None
+    folder: RunFolder,
+    spec: TurnoverSpec,
+    layers: LayerData,
+    *,
+    data_folder: Path | None,
+    atmosphere_hash: str,
 ) -> dict[str, Any]:
     """Write the inputs of a run, so that a killed one can be read without anything else.
+
+    A run that is there is set aside; :func:`forget_previous` removes it once the new one is whole.
 
     Returns
     -------
     dict
         The birth certificate, status ``sampling``.
     """
-    for stale in (folder.fit, folder.summary, folder.diagnostics):
-        stale.unlink(missing_ok=True)
     certificate = {
         "status": "sampling",
+        "process": {"id": os.getpid(), "host": socket.gethostname()},
+        "atmosphere_hash": atmosphere_hash,
         "model": spec.model,
         "spec_hash": spec_hash(spec),
         "data_hash": layers.data_hash,
@@ -91,10 +106,48 @@ def begin(
         "truth": layers.truth,
         "spec": dump_spec(spec),
     }
+    if folder.certificate.is_file():
+        forget_previous(folder)
+        folder.path.rename(folder.previous)
     with replacing(folder.layers) as beside:
         layers.table.to_csv(beside, index=False)
     write_certificate(folder, certificate)
     return certificate
+
+
+def forget_previous(folder: RunFolder) -> None:
+    """Remove the run that was set aside."""
+    shutil.rmtree(folder.previous, ignore_errors=True)
+
+
+def refuse_if_running(folder: RunFolder) -> None:
+    """Refuse to touch a run whose sampler is at work in another process of this machine.
+
+    Raises
+    ------
+    RunError
+        If it is.
+    """
+    try:
+        certificate = read_certificate(folder)
+    except RunError:
+        return  # a damaged run is nobody's
+    process = certificate.get("process", {})
+    elsewhere = process.get("host") != socket.gethostname() or process.get("id") == os.getpid()
+    if certificate["status"] == "sampling" and not elsewhere and _is_alive(int(process["id"])):
+        raise RunError(
+            f"{folder.path}: process {process['id']} is fitting it just now; wait for it or stop it"
+        )
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_certificate(folder: RunFolder, certificate: Mapping[str, Any]) -> None:

@@ -128,10 +128,9 @@ def sample(
         running.wait()
     except KeyboardInterrupt:
         running.abort()
-        made = sum(chains_made(store))
         raise SamplingInterrupted(
-            f"stopped after {made} of {sampler.chains * sampler.draws} draws; they are kept in "
-            f"{store} and `python -m bayes_rootc report {store.parent}` reads them as a partial run"
+            f"stopped after {_count(store)} of {sampler.chains * sampler.draws} draws, kept in "
+            f"{store}; `python -m bayes_rootc report {store.parent}` reads them as a partial run"
         ) from None
     except RuntimeError as error:
         raise SamplingError(f"the sampler failed: {error}") from error
@@ -144,23 +143,23 @@ def sample(
 
 def chains_made(store: Path) -> list[int]:
     """Count the draws on disk of every chain, tuning not counted."""
-    tree = _open(store)
-    return [int(count) for count in _finished(tree["posterior"].dataset)]
+    posterior, statistics = _open(store)
+    return [int(count) for count in _finished(posterior, statistics)]
 
 
 def read_draws(store: Path) -> Draws:
     """Read the draws of a finished or killed run.
 
-    Chains that had not begun are left out, the others cut to the shortest.
+    Chains that have less than a quarter of the draws of the longest are left out, the others cut
+    to the shortest.
 
     Raises
     ------
     SamplingError
-        If no chain has at least 20 draws after tuning.
+        If no chain has at least 20 draws after tuning, or the draws are damaged.
     """
-    tree = _open(store)
-    posterior = tree["posterior"].dataset
-    made = _finished(posterior)
+    posterior, statistics = _open(store)
+    made = _finished(posterior, statistics)
     usable = np.flatnonzero(made >= min(max(LEAST_DRAWS, int(made.max()) // 4), made.max() or 1))
     if made.max(initial=0) < LEAST_DRAWS:
         raise SamplingError(
@@ -169,10 +168,9 @@ def read_draws(store: Path) -> Draws:
         )
     length = int(made[usable].min())
     cut = {CHAIN: usable, DRAW: slice(0, length)}
-    names = [name for name in posterior.data_vars if not str(name).endswith(INTERNAL)]
-    kept = posterior[names].isel(cut).load()
+    kept = posterior.isel(cut)
     kept = kept.drop_vars([name for name in kept.coords if name not in kept.dims])
-    statistics = tree["sample_stats"].dataset[list(STATISTICS)].isel(cut).load()
+    statistics = statistics.isel(cut)
     index = {CHAIN: np.arange(len(usable)), DRAW: np.arange(length)}
     return Draws(
         posterior=kept.assign_coords(index),
@@ -189,13 +187,30 @@ def _is_finished(running: Any) -> bool:
         return False
 
 
-def _open(store: Path) -> xr.DataTree:
+def _open(store: Path) -> tuple[xr.Dataset, xr.Dataset]:
+    """Load posterior and statistics; whatever is wrong with a killed store is one named error."""
     try:
-        return xr.open_datatree(store, engine="zarr", consolidated=False)
-    except (OSError, ValueError, KeyError) as error:
+        tree = xr.open_datatree(store, engine="zarr", consolidated=False)
+        posterior = tree["posterior"].to_dataset()
+        names = [name for name in posterior.data_vars if not str(name).endswith(INTERNAL)]
+        statistics = tree["sample_stats"].to_dataset()[list(STATISTICS)]
+        return posterior[names].load(), statistics.load()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise SamplingError(f"{store}: no readable draws: {error}") from error
 
 
-def _finished(posterior: xr.Dataset) -> np.ndarray:
-    # Draws not yet made hold the fill value NaN.
-    return np.isfinite(posterior["tau"].to_numpy()).sum(axis=1)
+def _finished(posterior: xr.Dataset, statistics: xr.Dataset) -> np.ndarray:
+    """Draws of each chain of which every variable is on disk; the others hold the fill value."""
+    there = np.isfinite(statistics["energy"].to_numpy())
+    for array in posterior.data_vars.values():
+        values = array.transpose(CHAIN, DRAW, ...).to_numpy()
+        there &= np.isfinite(values).all(axis=tuple(range(2, values.ndim)))
+    return np.cumprod(there, axis=1).sum(axis=1)
+
+
+def _count(store: Path) -> int | str:
+    # Asked while an interrupt is under way: not knowing must not hide it.
+    try:
+        return sum(chains_made(store))
+    except SamplingError:
+        return "an unknown number"

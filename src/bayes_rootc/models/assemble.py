@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,14 @@ from numpy.typing import NDArray
 
 from bayes_rootc.data.covariates import profile_covariates
 from bayes_rootc.data.layers import LayerData
-from bayes_rootc.layers import BIOMES
-from bayes_rootc.models.design import Design, depth_basis
-from bayes_rootc.radiocarbon.atmosphere import sample_time, zone_of_latitude
+from bayes_rootc.layers import BIOMES, depth_basis
+from bayes_rootc.models.design import Design
+from bayes_rootc.radiocarbon.atmosphere import (
+    ZONES,
+    load_atmosphere,
+    sample_time,
+    zone_of_latitude,
+)
 from bayes_rootc.radiocarbon.quadrature import Nodes, compress
 from bayes_rootc.radiocarbon.table import (
     ForwardTable,
@@ -70,6 +76,18 @@ def atmosphere_input(spec: TurnoverSpec, folder: Path | None) -> Input:
     """Atmosphere settings of a specification; ``folder`` may hold the monthly curves."""
     section = spec.atmosphere
     return Input(folder, section.initial, section.prebomb_delta14c, section.lag)
+
+
+def atmosphere_hash(received: Input) -> str:
+    """Return the sha256 of the curves of all zones, so that a run knows which it has seen."""
+    digest = hashlib.sha256()
+    for zone in ZONES:
+        curve = load_atmosphere(
+            zone, received.folder, received.initial, received.prebomb_delta14c, received.lag
+        )
+        digest.update(curve.year.tobytes())
+        digest.update(curve.delta14c.tobytes())
+    return digest.hexdigest()
 
 
 def assemble(spec: TurnoverSpec, layers: LayerData, folder: Path | None = None) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bayes_rootc.units import Floats
 
@@ -23,7 +23,7 @@ class Design:
     biome : ndarray of int, shape (P,)
         Biome of each profile, 0 to B - 1.
     depth : ndarray, shape (N,)
-        Depth basis of each layer; see :func:`depth_basis`.
+        Depth basis of each layer; see :func:`bayes_rootc.layers.depth_basis`.
     covariates : ndarray, shape (P, C)
         Standardised covariates of the profiles; C may be 0.
     profiles, biomes, covariate_names : tuple of str
@@ -59,17 +59,3 @@ PROFILES_TO_CENTRE = 40
 LAYERS_A_PROFILE_TO_CENTRE = 2.0
 BIOMES_TO_CENTRE = 5
 PROFILES_A_BIOME_TO_CENTRE = 8.0
-
-
-def depth_basis(depth_cm: ArrayLike, reference_cm: float) -> Floats:
-    """d(z) = log1p(z/10) - log1p(reference/10): 0 at the reference depth.
-
-    Parameters
-    ----------
-    depth_cm : array_like
-        Depth of the middle of a layer, cm, 0 or more.
-    reference_cm : float
-        Depth at which the intercepts are defined, cm.
-    """
-    basis = np.log1p(np.asarray(depth_cm, float) / 10.0) - np.log1p(reference_cm / 10.0)
-    return np.asarray(basis)

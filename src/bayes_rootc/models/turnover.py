@@ -17,7 +17,7 @@ from bayes_rootc.spec.turnover import TurnoverSpec
 
 
 def build_model(spec: TurnoverSpec, design: Design, nodes: Nodes) -> pm.Model:
-    """Build the model; every random effect is centred, which the data here are rich enough for.
+    """Build the model; effects are sampled centred where the groups are rich in data.
 
     Parameters
     ----------
@@ -31,8 +31,9 @@ def build_model(spec: TurnoverSpec, design: Design, nodes: Nodes) -> pm.Model:
     Returns
     -------
     pymc.Model
-        Free variables: alpha, beta, gamma, sigma_biome, sigma_slope, sigma_profile, tau, a_biome,
-        s_biome, eta_profile.
+        Variables alpha, beta, gamma, sigma_biome, sigma_slope, sigma_profile, tau, a_biome,
+        s_biome, eta_profile; effects of sparse groups are deterministic functions of free
+        ``*_multiple`` variables.
     """
     coords = {
         BIOME: design.biomes,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bayes_rootc.layers import depth_basis
 from bayes_rootc.spec.load import dump_spec, spec_hash
 from bayes_rootc.spec.priors import FAMILIES, interval
 from bayes_rootc.spec.turnover import TurnoverSpec
@@ -110,7 +111,7 @@ class PriorLine:
 
 def depth_span(reference_cm: float) -> float:
     """d(100 cm) of the depth basis log1p(z/10) - log1p(reference/10)."""
-    return math.log1p(DEEP_CM / 10.0) - math.log1p(reference_cm / 10.0)
+    return float(depth_basis(DEEP_CM, reference_cm))
 
 
 def explain_priors(spec: TurnoverSpec) -> list[PriorLine]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,6 +13,10 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 PositivePrior = Annotated[HalfNormal | LogNormal, Field(discriminator="dist")]
+
+
+COARSEST_STEP_PER_PER_MIL = 0.004
+"""A peak of the likelihood, as wide in ln k as the error in ‰ over some 250 ‰, needs points."""
 
 
 class _Section(BaseModel):
@@ -109,6 +114,13 @@ class TurnoverSpec(_Section):
     def _floor_below_default(self) -> TurnoverSpec:
         if self.likelihood.floor_sd > self.likelihood.default_sd:
             raise ValueError("likelihood.floor_sd must not be above likelihood.default_sd")
+        like = self.likelihood
+        least = COARSEST_STEP_PER_PER_MIL * math.hypot(like.floor_sd, like.model_sd)
+        if like.theta_step > least:
+            raise ValueError(
+                f"likelihood.theta_step = {like.theta_step:g} is too coarse for errors that small; "
+                f"it must be {least:.4f} or less, or floor_sd and model_sd larger"
+            )
         return self
 
 
