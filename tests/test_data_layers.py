@@ -67,7 +67,8 @@ def raw_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
         "entry": "E", "site": "S", "profile": "P1", "lat": 48.7, "lon": 9.2, "biome": 3.0,
         "top_cm": 0.0, "bottom_cm": 10.0, "sample_year": 1998.0, "delta14c": -50.0,
         "delta14c_err": np.nan, "mat": 9.0, "map": 700.0,
-        "organic": False, "peat": False, "unpublished": False, "unmeasured": False, "duplicate": False,
+        "organic": False, "peat": False, "unpublished": False,
+        "unmeasured": False, "duplicate": False,
     }  # fmt: skip
     numbered = [{"row": number} | usual | row for number, row in enumerate(rows, 1)]
     return pd.DataFrame(numbered)[list(RAW_COLUMNS)]

@@ -38,7 +38,7 @@ def test_the_default_selection_keeps_these_layers(layers: LayerData) -> None:
 
 def test_layers_and_profiles_of_each_biome(layers: LayerData) -> None:
     by_biome = layers.table.groupby("biome")["profile"].agg(["size", "nunique"])
-    assert by_biome["size"].tolist() == [378, 164, 725, 502, 143, 111, 43, 12, 770]
+    assert by_biome["size"].tolist() == [378, 164, 725, 502, 143, 111, 43, 12, 769]
     assert by_biome["nunique"].tolist() == [74, 46, 166, 104, 31, 29, 10, 5, 99]
     assert (layers.table.groupby("profile")["biome"].nunique() == 1).all()
 
@@ -96,4 +96,5 @@ def test_without_the_grid_the_biomes_of_the_original_are_called_guesses(
     alone.write_bytes((data_folder / LAYER_TABLES[1]).read_bytes())
     guessed = load_layers(alone, DataSection())
     assert "a climate estimated without the grid" in guessed.notes[-1]
-    assert guessed.drops[: len(layers.drops)] == layers.drops
+    # The biome plays no part in these; where it stays unknown, fewer copies are left to drop.
+    assert {drop for drop in layers.drops if drop.reason != "duplicate"} < set(guessed.drops)

@@ -114,7 +114,8 @@ def test_one_layer(read: Read) -> None:
         "row": 1, "entry": "Roe_2010", "site": "Hill", "profile": "Roe_2010/Hill/P 1",
         "lat": 45.0, "lon": -68.5, "biome": 3.0, "top_cm": 0.0, "bottom_cm": 5.5,
         "sample_year": 1996.0, "delta14c": -20.5, "delta14c_err": 4.0, "mat": 5.5, "map": 1000.0,
-        "organic": False, "peat": False, "unpublished": False, "unmeasured": False, "duplicate": False,
+        "organic": False, "peat": False, "unpublished": False,
+        "unmeasured": False, "duplicate": False,
         "biome_source": "fallback", "delta14c_origin": "reported", "treated": False,
     }  # fmt: skip
 
