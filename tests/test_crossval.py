@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from bayes_rootc.api import find_source, simulate_world
@@ -29,6 +31,7 @@ from bayes_rootc.inference.heldout import (
     part_of,
     predict_profiles,
     profile_folds,
+    profile_places,
 )
 from bayes_rootc.models.assemble import Problem, assemble
 from bayes_rootc.radiocarbon.quadrature import log_marginal_grid
@@ -149,26 +152,72 @@ def test_standard_error_counts_clusters() -> None:
 # --- folds -----------------------------------------------------------------------------------
 
 
+def names_of(numbers: ArrayLike) -> NDArray[np.str_]:
+    """Write numbers of places as names."""
+    return np.array([f"place {number}" for number in np.asarray(numbers)])
+
+
 @given(st.lists(st.integers(0, 8), min_size=5, max_size=120), st.integers(2, 5), st.integers(0, 99))
 def test_folds_share_out_every_biome(biomes: list[int], n_folds: int, seed: int) -> None:
-    biome = np.array(biomes)
-    fold = profile_folds(biome, n_folds, seed)
+    biome, alone = np.array(biomes), names_of(range(len(biomes)))
+    fold = profile_folds(biome, alone, n_folds, seed)
     assert set(fold) == set(range(n_folds))
     assert np.ptp(np.bincount(fold)) <= 1
     for number in set(biomes):
         assert np.ptp(np.bincount(fold[biome == number], minlength=n_folds)) <= 1
-    assert (fold == profile_folds(biome, n_folds, seed)).all()
+    assert (fold == profile_folds(biome, alone, n_folds, seed)).all()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30)), min_size=20, max_size=120),
+    st.integers(2, 4),
+    st.integers(0, 99),
+)
+def test_no_place_is_in_two_folds(profiles: list[tuple[int, int]], n_folds: int, seed: int) -> None:
+    biome, number = np.array(profiles).T
+    assume(len(set(number)) >= n_folds)
+    fold = profile_folds(biome, names_of(number), n_folds, seed)
+    fold_of_place = {n: set(fold[number == n]) for n in set(number)}
+    assert all(len(folds) == 1 for folds in fold_of_place.values())
+    places_in = np.bincount([next(iter(folds)) for folds in fold_of_place.values()])
+    assert len(places_in) == n_folds
+    assert np.ptp(places_in) <= 1
+
+
+def test_a_place_is_dealt_with_the_biome_of_most_of_its_profiles() -> None:
+    # Eight places, each with two profiles of its biome and one of the other.
+    number = np.repeat(np.arange(8), 3)
+    main = np.arange(8) % 2
+    biome = np.where(np.tile([0, 0, 1], 8) == 1, 1 - main[number], main[number])
+    fold = profile_folds(biome, names_of(number), 4, 3)[::3]
+    for which in (0, 1):
+        assert sorted(fold[main == which]) == [0, 1, 2, 3]
 
 
 def test_another_seed_deals_other_folds() -> None:
-    biome = np.repeat(np.arange(4), 20)
-    assert (profile_folds(biome, 5, 1) != profile_folds(biome, 5, 2)).any()
+    biome, alone = np.repeat(np.arange(4), 20), names_of(range(80))
+    assert (profile_folds(biome, alone, 5, 1) != profile_folds(biome, alone, 5, 2)).any()
+
+
+def test_profiles_within_a_hundredth_of_a_degree_share_a_place(problem: Problem) -> None:
+    index = problem.design.profile
+    layers = problem.layers.assign(lat=10.0 + index, lon=5.0)
+    alone = profile_places(replace(problem, layers=layers))
+    assert len(set(alone)) == len(problem.design.profiles)
+    assert alone[0] == "10.00 5.00"
+    near = {0: (47.301, -180.0), 1: (47.299, 180.0), 2: (47.31, 180.0), 3: (-0.001, -0.002)}
+    for profile, (lat, lon) in near.items():
+        layers.loc[index == profile, ["lat", "lon"]] = lat, lon
+    moved = profile_places(replace(problem, layers=layers))
+    assert moved[:4].tolist() == ["47.30 -180.00", "47.30 -180.00", "47.31 -180.00", "0.00 0.00"]
+    assert (moved[4:] == alone[4:]).all()
 
 
 @pytest.mark.parametrize("n_folds", [-1, 0, 1, 7])
 def test_impossible_numbers_of_folds_are_refused(n_folds: int) -> None:
+    places = names_of([0, 1, 2, 3, 4, 5, 5, 5])
     with pytest.raises(DataError, match=rf"folds = {n_folds}: must be 2 to .* which is 6"):
-        profile_folds(np.zeros(6, dtype=np.intp), n_folds, 1)
+        profile_folds(np.zeros(8, dtype=np.intp), places, n_folds, 1)
 
 
 def test_part_of_a_problem_keeps_what_belongs_together(problem: Problem) -> None:
@@ -280,8 +329,6 @@ def test_features_hold_no_measurement(problem: Problem) -> None:
     n_zones = len(np.unique(problem.zone))
     assert x.shape == (len(problem.layers), len(problem.design.biomes) + n_zones + 2 + 2)
     changed = problem.layers.assign(delta14c=0.0, delta14c_err=1.0)
-    from dataclasses import replace
-
     assert np.array_equal(x, features(replace(problem, layers=changed)))
 
 
@@ -295,7 +342,7 @@ def test_too_many_folds_end_before_any_work(
         ["crossval", "--simulated", "20", "--folds", "99", "--output", str(tmp_path / "out")]
     )
     assert code == 2
-    assert "error: folds = 99: must be 2 to the number of profiles" in capsys.readouterr().err
+    assert "error: folds = 99: must be 2 to the number of places" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31])
@@ -323,7 +370,7 @@ def test_a_small_world_from_the_command_line(
     words = ["crossval", "--simulated", "120", "--folds", "2", "--output", str(tmp_path)]
     assert main(words) == 0
     printed = capsys.readouterr().out
-    assert "Held-out profiles (SIMULATED)" in printed
+    assert "Held-out places (all profiles at one coordinate) (SIMULATED)" in printed
     heldout = pd.read_csv(tmp_path / "heldout.csv")
     table = pd.read_csv(tmp_path / "scores.csv")
     info = json.loads((tmp_path / "crossval.json").read_text(encoding="utf-8"))
@@ -335,9 +382,13 @@ def test_a_small_world_from_the_command_line(
         assert len(mine) == 120
         assert mine["row"].is_unique
         assert (mine.groupby("profile")["fold"].nunique() == 1).all()
+        assert (mine.groupby("place")["fold"].nunique() == 1).all()
         over_all = table[(table["method"] == method) & (table["fold"] == "all")].iloc[0]
         assert over_all["crps"] == pytest.approx(mine["crps"].mean())
         assert over_all["n_profiles"] == mine["profile"].nunique()
+        assert over_all["n_places"] == mine["place"].nunique()
+        by_place = scores.clustered_error(mine["crps"], mine["place"])
+        assert over_all["crps_se"] == pytest.approx(by_place)
     of_model = heldout[heldout["method"] == MODEL]
     assert 0.75 < of_model["covered_90"].mean() <= 1.0  # 24 profiles: 0.9 ± 3 standard errors
     assert np.isfinite(of_model["log_score"]).all()
@@ -354,6 +405,8 @@ def test_intervals_of_the_real_data_hold_what_they_promise(
     source = find_source(spec, data_folder)
     result = cross_validate(spec, source.layers, source.folder, n_folds=5)
     over_all = result.scores[result.scores["fold"] == "all"].set_index("method")
+    assert (result.heldout.groupby("place")["fold"].nunique() == 1).all()
+    assert over_all.loc[MODEL, "n_places"] < over_all.loc[MODEL, "n_profiles"]
     assert 0.87 <= over_all.loc[MODEL, "coverage_90"] <= 0.93
     assert all(state["divergences"] == 0 for state in result.info["folds"])
     assert over_all.loc[MODEL, "crps"] < over_all.loc["cells", "crps"]

@@ -1,4 +1,4 @@
-"""The verb ``crossval``: predict whole profiles from the others, and score it."""
+"""The verb ``crossval``: predict held-out places from the others, and score it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
     from bayes_rootc.inference.crossval import CrossValidation
 
-HELP = "predict held-out profiles and score it, beside two baselines"
+HELP = "predict held-out places and score it, beside two baselines"
 EPILOG = """examples:
   crossval                                the turnover model on what data there are
   crossval models/turnover.toml --data FOLDER --output FOLDER
   crossval --simulated 300 --folds 3      a world of known truth
 
-Every profile is predicted once, from the profiles of the other folds. CRPS and widths are in ‰,
+Held out are places (all profiles at one coordinate, to 0.01 degree); every place is predicted
+once, from the places of the other folds. CRPS and widths are in ‰,
 lower is better; the log score is per ‰, higher is better; coverage should be what its interval
 promises. The baselines: `cells`, the values of the same biome and depth layer; `forest`, a random
 forest on the same covariates. Files: scores.csv, heldout.csv, crossval.json."""
@@ -75,7 +76,10 @@ def run(args: argparse.Namespace) -> int:
     )
     _write(result, args.output)
     mark = " (SIMULATED)" if source.layers.source == "simulated" else ""
-    _say(f"\nHeld-out profiles{mark}: averages over layers, CRPS, error and width in ‰")
+    _say(
+        f"\nHeld-out places (all profiles at one coordinate){mark}: averages over layers; CRPS, "
+        "error and width in ‰"
+    )
     _say(_table(result.scores))
     _say(f"\n{_in_words(result.scores)}\nfiles: {args.output}")
     return 0
@@ -107,7 +111,7 @@ def _table(scores: pd.DataFrame) -> str:
         "log_score": "{:.3f}".format,
         **{name: "{:.1%}".format for name in SHOWN if name.startswith("coverage")},
     }
-    shown = scores[["method", "fold", "n_layers", "n_profiles", *SHOWN]]
+    shown = scores[["method", "fold", "n_layers", "n_profiles", "n_places", *SHOWN]]
     return str(shown.to_string(index=False, formatters=formats, na_rep="-"))
 
 
@@ -118,7 +122,7 @@ def _in_words(scores: pd.DataFrame) -> str:
         f"{row['coverage_90']:.1%} ± {row['coverage_90_se']:.1%}"
         for method, row in over_all.iterrows()
     ]
-    return "\n".join([*lines, "(± one standard error that counts profiles, not layers)"])
+    return "\n".join([*lines, "(± one standard error that counts places, not layers)"])
 
 
 def _say(text: str) -> None:

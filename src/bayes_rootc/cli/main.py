@@ -40,7 +40,7 @@ VERBS = {
         "write the report (HTML, Markdown, figures, tables) of a stored run",
     ),
     "crossval": Verb(
-        "bayes_rootc.cli.crossval", "predict held-out profiles and score it, beside two baselines"
+        "bayes_rootc.cli.crossval", "predict held-out places and score it, beside two baselines"
     ),
     "turnover": Verb("bayes_rootc.cli.turnover", "turnover time of one sample from its Δ14C"),
     "curve": Verb("bayes_rootc.cli.curve", "Δ14C of a pool of known turnover time, by month"),

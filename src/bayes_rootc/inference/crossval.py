@@ -1,8 +1,9 @@
-"""Cross-validation over whole profiles: how well is Δ14C predicted where nothing was measured.
+"""Cross-validation over places: how well is Δ14C predicted where nothing was measured.
 
-Layers of one profile are alike, so a profile is held out as a whole. Its predictions follow the
-hierarchy downward for every posterior draw of the other profiles: one η_p from the biome's
-distribution, shared by its layers, then θ_i, then Δ14C with its error.
+Layers of one profile are alike, and so are profiles at one coordinate: held out is a whole place,
+that is all profiles at one coordinate. Predictions follow the hierarchy downward for every
+posterior draw of the other places: one η_p from the biome's distribution, shared by the layers of
+a profile, then θ_i, then Δ14C with its error.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from bayes_rootc.inference.heldout import (
     part_of,
     predict_profiles,
     profile_folds,
+    profile_places,
 )
 from bayes_rootc.inference.predictive import flat_draws
 from bayes_rootc.inference.sampling import DRAWS_FOLDER, Draws, compile_model, sample
@@ -65,11 +67,12 @@ class CrossValidation:
     Attributes
     ----------
     scores : DataFrame
-        One row a method and fold, and ``all``: layers, profiles, mean CRPS and absolute error of
-        the median (‰), mean log score (per ‰; the model only), mean width of the 90 % interval
-        (‰), coverage of each interval, and standard errors that count profiles, not layers.
+        One row a method and fold, and ``all``: layers, profiles, places, mean CRPS and absolute
+        error of the median (‰), mean log score (per ‰; the model only), mean width of the 90 %
+        interval (‰), coverage of each interval, and standard errors that count places, not layers.
     heldout : DataFrame
-        One row a method and layer: its predictive median and intervals, ‰, CRPS, PIT, log score.
+        One row a method and layer: its place, predictive median and intervals, ‰, CRPS, PIT, log
+        score.
     info : dict
         What was validated: hashes, version, seed, source, state of the sampler by fold.
     """
@@ -88,7 +91,9 @@ def cross_validate(
     seed: int = DEFAULT_SEED,
     say: Say = lambda _: None,
 ) -> CrossValidation:
-    """Predict every profile from the others, by the turnover model and two baselines.
+    """Predict every place from the others, by the turnover model and two baselines.
+
+    Held out are places (all profiles at one coordinate, to 0.01 degree), stratified by biome.
 
     Covariates are standardised and the likelihood is tabulated once, on all layers.
 
@@ -100,7 +105,7 @@ def cross_validate(
     folder : Path, optional
         Data folder with the monthly atmosphere; the packaged tables otherwise.
     n_folds : int
-        2 to the number of profiles.
+        2 to the number of places.
     seed : int
         Of the folds, the sampler, the predictions and the forest; 0 to 2^31 less the folds.
     say : callable
@@ -109,7 +114,7 @@ def cross_validate(
     Raises
     ------
     DataError
-        If there are not enough profiles.
+        If there are not enough places.
     SpecError
         If the seed is out of range.
     SamplingInterrupted
@@ -119,10 +124,12 @@ def cross_validate(
         raise SpecError(f"seed = {seed}: must be 0 to {SEED_LIMIT - n_folds - 1}")
     start = time.monotonic()
     problem = assemble(spec, layers, folder)
-    fold_of = profile_folds(problem.design.biome, n_folds, seed)
+    place = profile_places(problem)
+    n_places = len(np.unique(place))
+    fold_of = profile_folds(problem.design.biome, place, n_folds, seed)
     say(
-        f"{len(problem.layers)} layers of {len(fold_of)} profiles in {n_folds} folds; every fold "
-        f"is compiled (up to a minute the first time) and sampled"
+        f"{len(problem.layers)} layers of {len(fold_of)} profiles at {n_places} places in "
+        f"{n_folds} folds; every fold is compiled (up to a minute the first time) and sampled"
     )
     frames, states = [], []
     for fold in range(n_folds):
@@ -163,19 +170,20 @@ def summarise_scores(heldout: pd.DataFrame) -> pd.DataFrame:
 
 
 def _averages(method: str, fold: str, part: pd.DataFrame) -> dict[str, Any]:
-    profile = part["profile"]
+    place = part["place"]
     return {
         "method": method,
         "fold": fold,
         "n_layers": len(part),
-        "n_profiles": profile.nunique(),
+        "n_profiles": part["profile"].nunique(),
+        "n_places": place.nunique(),
         "crps": part["crps"].mean(),
-        "crps_se": clustered_error(part["crps"], profile),
+        "crps_se": clustered_error(part["crps"], place),
         "mae": (part["median"] - part["delta14c"]).abs().mean(),
         "log_score": part["log_score"].mean(),
         "width_90": (part["upper_90"] - part["lower_90"]).mean(),
         **{f"coverage_{p}": part[f"covered_{p}"].mean() for p in map(percent, LEVELS)},
-        "coverage_90_se": clustered_error(part["covered_90"], profile),
+        "coverage_90_se": clustered_error(part["covered_90"], place),
     }
 
 
@@ -235,6 +243,9 @@ def _labelled(
     problem: Problem, held: Mask, scored: pd.DataFrame, **labels: str | int
 ) -> pd.DataFrame:
     kept = ["row", "profile", "biome", "top_cm", "bottom_cm", "sample_year", "delta14c"]
-    layers = problem.layers.loc[held[problem.design.profile], kept].reset_index(drop=True)
+    of_layer = problem.design.profile
+    rows = held[of_layer]
+    layers = problem.layers.loc[rows, kept].reset_index(drop=True)
+    layers.insert(1, "place", profile_places(problem)[of_layer[rows]])
     named = pd.DataFrame(labels, index=layers.index)
     return pd.concat([named, layers, scored], axis="columns")

@@ -1,4 +1,4 @@
-"""Holding profiles out: folds, the part of a problem that is left, and predictions of the rest."""
+"""Holding places out: folds, the part of a problem that is left, and predictions of the rest."""
 
 from __future__ import annotations
 
@@ -25,33 +25,63 @@ from bayes_rootc.units import Floats
 Mask = NDArray[np.bool_]
 
 
-def profile_folds(biome: NDArray[np.intp], n_folds: int, seed: int) -> NDArray[np.intp]:
-    """Deal profiles to folds, biome by biome, so that every fold has its share of each.
+def profile_places(problem: Problem) -> NDArray[np.str_]:
+    """Name the place of each profile: the coordinates of its first layer to 0.01 degree.
+
+    Returns
+    -------
+    ndarray of str, shape (P,)
+        Such as ``54.68 -2.45``; profiles at one place have the same name.
+    """
+    table, design = problem.layers, problem.design
+    _, first = np.unique(design.profile, return_index=True)
+    corner = table[["lat", "lon"]].to_numpy(float)[first]
+    # In whole hundredths, where -0.00 is 0.00 and 180 east is 180 west.
+    hundredths = np.round(100.0 * corner).astype(int)
+    hundredths[:, 1] = (hundredths[:, 1] + 18_000) % 36_000 - 18_000
+    return np.array([f"{lat / 100:.2f} {lon / 100:.2f}" for lat, lon in hundredths])
+
+
+def profile_folds(
+    biome: NDArray[np.intp], place: NDArray[np.str_], n_folds: int, seed: int
+) -> NDArray[np.intp]:
+    """Deal places to folds, biome by biome, so that every fold has its share of each.
+
+    Profiles at one coordinate are alike (one soil, one climate, often one study), so that all of
+    them are held out together: a prediction of a place never knows of its neighbours in a plot.
 
     Parameters
     ----------
     biome : ndarray of int, shape (P,)
-        Biome of each profile.
+        Biome of each profile. A place with several is dealt with the one most of its profiles have.
+    place : ndarray of str, shape (P,)
+        Place of each profile; see :func:`profile_places`.
     n_folds : int
-        2 to P.
+        2 to the number of places.
     seed : int
         Same seed, same folds.
 
     Returns
     -------
     ndarray of int, shape (P,)
-        0 to n_folds - 1; the sizes of two folds differ by one profile at most.
+        0 to n_folds - 1, the same for all profiles of a place; the sizes of two folds differ by
+        one place at most.
     """
-    if not 2 <= n_folds <= len(biome):
+    names, index = np.unique(place, return_inverse=True)
+    if not 2 <= n_folds <= len(names):
         raise DataError(
-            f"folds = {n_folds}: must be 2 to the number of profiles, which is {len(biome)}"
+            f"folds = {n_folds}: must be 2 to the number of places (distinct coordinates), "
+            f"which is {len(names)}"
         )
-    mixed = np.random.default_rng(seed).permutation(len(biome))
+    counts = np.zeros((len(names), int(biome.max()) + 1), dtype=int)
+    np.add.at(counts, (index, biome), 1)
+    biome_of_place = counts.argmax(axis=1)
+    mixed = np.random.default_rng(seed).permutation(len(names))
     # Dealt like cards, the next biome where the last one stopped.
-    order = mixed[np.argsort(biome[mixed], kind="stable")]
-    fold = np.empty(len(biome), dtype=np.intp)
-    fold[order] = np.arange(len(biome)) % n_folds
-    return fold
+    order = mixed[np.argsort(biome_of_place[mixed], kind="stable")]
+    fold = np.empty(len(names), dtype=np.intp)
+    fold[order] = np.arange(len(names)) % n_folds
+    return fold[index]
 
 
 def part_of(problem: Problem, profiles: Mask) -> tuple[Design, Nodes]:

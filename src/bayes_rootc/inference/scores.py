@@ -141,7 +141,7 @@ def percent(level: float) -> str:
 
 
 def clustered_error(values: ArrayLike, cluster: ArrayLike) -> float:
-    """Standard error of a mean whose terms are alike within clusters, such as profiles.
+    """Standard error of a mean whose terms are alike within clusters, such as places.
 
     Parameters
     ----------
