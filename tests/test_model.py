@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pymc as pm
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from bayes_rootc.data.world import simulate_world
-from bayes_rootc.layers import depth_basis
+from bayes_rootc.layers import BIOMES, depth_basis
 from bayes_rootc.models.assemble import Problem, assemble
 from bayes_rootc.models.turnover import build_model
 from bayes_rootc.radiocarbon.quadrature import log_marginal_grid
@@ -35,49 +39,89 @@ def test_design_maps_layers_to_profiles_and_profiles_to_biomes(problem: Problem)
     assert problem.nodes.theta.shape == (300, 60)
 
 
-def test_log_density_equals_the_same_sum_written_out(
-    short_spec: TurnoverSpec, problem: Problem
-) -> None:
-    centred = replace(problem.design)
-    model = build_model(short_spec, centred, problem.nodes)
+def somewhere(model: pm.Model, seed: int) -> dict[str, NDArray[np.float64]]:
+    """Return a point where no two biomes and no two profiles are alike."""
+    rng = np.random.default_rng(seed)
     point = model.initial_point()
-    log_density = model.compile_logp()(point)
-    gradient = model.compile_dlogp()(point)
-    assert np.isfinite(log_density)
-    assert np.isfinite(gradient).all()
+    return {name: v + 0.3 * rng.standard_normal(np.shape(v)) for name, v in point.items()}
 
-    # The same by SciPy and the dense grid, on the natural scale.
-    priors, design = short_spec.priors, problem.design
+
+def written_out(
+    spec: TurnoverSpec, problem: Problem, point: Mapping[str, NDArray[np.float64]]
+) -> float:
+    """Log density by SciPy and the dense grid, on the natural scale."""
+    priors, design = spec.priors, problem.design
     value = {name: np.exp(v) for name, v in point.items() if name.endswith("_log__")}
-    value = {name.removesuffix("_log__"): v for name, v in value.items()} | point
+    value = {name.removesuffix("_log__"): v for name, v in value.items()} | dict(point)
     total = sum(
-        frozen(getattr(priors, name)).logpdf(value[name]).sum()
+        float(frozen(getattr(priors, name)).logpdf(value[name]).sum())
         for name in type(priors).model_fields
     )
-    total += sum(v for name, v in point.items() if name.endswith("_log__"))  # Jacobian
-    a, s = _effects(value, "a_biome", "alpha", "sigma_biome"), None
-    s = _effects(value, "s_biome", "beta", "sigma_slope")
-    centre = a[0][design.biome] + design.covariates @ value["gamma"]
-    eta = (
-        (value["eta_profile"], stats.norm.logpdf(
-            value["eta_profile"], centre, value["sigma_profile"]).sum())
-        if "eta_profile" in value
-        else (centre + value["sigma_profile"] * value["eta_profile_multiple"],
-              stats.norm.logpdf(value["eta_profile_multiple"]).sum())
-    )  # fmt: skip
-    mu = eta[0][design.profile] + s[0][design.biome[design.profile]] * design.depth
+    total += sum(float(v) for name, v in point.items() if name.endswith("_log__"))  # Jacobian
+    value["a_biome"], of_a = effects(value, "a_biome", value["alpha"], value["sigma_biome"])
+    value["s_biome"], of_s = effects(value, "s_biome", value["beta"], value["sigma_slope"])
+    # Layer by layer and profile by profile, by labels: no index of the design is used.
+    biome_of = dict(zip(problem.layers["profile"], problem.layers["biome"], strict=True))
+    keys = [BIOMES[int(biome_of[name])].key for name in design.profiles]
+    place = [design.biomes.index(key) for key in keys]
+    centre = value["a_biome"][place] + design.covariates @ value["gamma"]
+    eta, of_eta = effects(value, "eta_profile", centre, value["sigma_profile"])
+    middle = (problem.layers["top_cm"] + problem.layers["bottom_cm"]).to_numpy(float) / 2.0
+    basis = np.log1p(middle / 10.0) - np.log1p(spec.model_options.reference_depth_cm / 10.0)
+    own = [design.profiles.index(name) for name in problem.layers["profile"]]
+    mu = eta[own] + value["s_biome"][np.array(place)[own]] * basis
     likelihood = log_marginal_grid(
         problem.table.theta, problem.log_likelihood, mu, float(value["tau"])
     )
-    total += a[1] + s[1] + eta[1] + likelihood.sum()
-    assert log_density == pytest.approx(total, abs=1e-3 * 300, rel=0)
+    return total + of_a + of_s + of_eta + float(likelihood.sum())
 
 
-def _effects(value: dict, name: str, centre: str, spread: str) -> tuple:  # type: ignore[type-arg]
+def effects(
+    value: Mapping[str, Any], name: str, centre: Any, spread: Any
+) -> tuple[NDArray[np.float64], float]:
+    """Return effects and their log prior, however the model samples them."""
     if name in value:
-        return value[name], stats.norm.logpdf(value[name], value[centre], value[spread]).sum()
+        return value[name], float(stats.norm.logpdf(value[name], centre, spread).sum())
     multiple = value[f"{name}_multiple"]
-    return value[centre] + value[spread] * multiple, stats.norm.logpdf(multiple).sum()
+    return centre + spread * multiple, float(stats.norm.logpdf(multiple).sum())
+
+
+@pytest.fixture(scope="module", params=[(1500, True), (300, False), (40, False)], ids=str)
+def case(request: pytest.FixtureRequest, short_spec: TurnoverSpec) -> Problem:
+    """Return worlds whose biomes are sampled centred (rich) and as multiples (sparse)."""
+    n_layers, centred = request.param
+    problem = assemble(short_spec, simulate_world(short_spec, n_layers, seed=2))
+    assert problem.design.biomes_centred is centred
+    return problem
+
+
+# Nodes and weights hold 24 bits, so that a layer is right to some 1e-6 with either sign, and the
+# quadrature is far better than its 1e-3 a layer where tau is larger than the least one: sums over
+# 1500 layers differ by less than 1e-4. A wrong index of one layer costs 1e-2 or more.
+TOLERANCE = 5e-3
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_log_density_equals_the_same_sum_written_out(
+    short_spec: TurnoverSpec, case: Problem, seed: int
+) -> None:
+    model = build_model(short_spec, case.design, case.nodes)
+    point = somewhere(model, seed)
+    log_density = float(model.compile_logp()(point))
+    assert np.isfinite(model.compile_dlogp()(point)).all()
+    assert log_density == pytest.approx(written_out(short_spec, case, point), abs=TOLERANCE, rel=0)
+
+
+def test_a_wrong_index_changes_the_density(short_spec: TurnoverSpec, problem: Problem) -> None:
+    design = problem.design
+    right = build_model(short_spec, design, problem.nodes)
+    point = somewhere(right, 3)
+    expected = float(right.compile_logp()(point))
+    rng = np.random.default_rng(4)
+    for name in ("profile", "biome", "depth", "covariates"):
+        wrong = replace(design, **{name: rng.permutation(getattr(design, name))})
+        density = float(build_model(short_spec, wrong, problem.nodes).compile_logp()(point))
+        assert abs(density - expected) > 100 * TOLERANCE, name
 
 
 def test_without_covariates_there_is_no_gamma(short_spec: TurnoverSpec) -> None:
