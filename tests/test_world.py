@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bayes_rootc.data.world import DEFAULT_TRUTH, simulate_world
 from bayes_rootc.errors import DataError
 from bayes_rootc.layers import BIOMES
+from bayes_rootc.radiocarbon.atmosphere import load_atmosphere, sample_time, zone_of_latitude
+from bayes_rootc.radiocarbon.one_pool import pool_delta14c
 from bayes_rootc.spec.turnover import TurnoverSpec
 
 
@@ -51,16 +54,24 @@ def test_deeper_layers_are_older_by_the_slope_of_the_truth(short_spec: TurnoverS
 def test_errors_of_measurement_have_the_size_that_the_likelihood_assumes(
     short_spec: TurnoverSpec,
 ) -> None:
-    # With no spread in ln k the curve is the same for all, and what is left is the error.
+    # With no spread in ln k every layer lies on the curve of one k, and what is left is the error.
     quiet = dict.fromkeys(("sigma_biome", "sigma_slope", "sigma_profile", "tau"), 1e-06)
     truth = DEFAULT_TRUTH | quiet | {"beta": 0.0, "gamma": {"mat": 0.0, "map": 0.0}}
     table = simulate_world(short_spec, 2000, truth=truth).table
-    archived = table[table["sample_year"] < 1950]
-    k = np.exp(truth["alpha"])
-    expected = (k / (k + 1 / 8267) - 1) * 1000
-    residual = archived["delta14c"] - expected
-    assert len(archived) > 20
-    assert np.median(np.abs(residual)) == pytest.approx(8.2, abs=4.0)
+    zones, years = zone_of_latitude(table["lat"]), sample_time(table["sample_year"])
+    expected = np.empty(len(table))
+    for zone in np.unique(zones):
+        here = zones == zone
+        atmosphere = load_atmosphere(str(zone), None)
+        expected[here] = pool_delta14c(np.exp(truth["alpha"]), atmosphere, years[here])[0]
+    like = short_spec.likelihood
+    reported = table["delta14c_err"].to_numpy(float)
+    error = np.where(np.isnan(reported), like.default_sd, np.maximum(reported, like.floor_sd))
+    scale = np.hypot(error, like.model_sd)
+    multiple = np.abs(table["delta14c"] - expected) / scale
+    # Median of |t| of the likelihood; 2000 layers know it to 3 %.
+    wanted = stats.t(like.student_t_df).ppf(0.75)
+    assert np.median(multiple) == pytest.approx(wanted, rel=0.08)
 
 
 def test_too_small_a_world_is_refused(short_spec: TurnoverSpec) -> None:
