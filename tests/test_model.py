@@ -97,7 +97,7 @@ def case(request: pytest.FixtureRequest, short_spec: TurnoverSpec) -> Problem:
 
 # Nodes and weights hold 24 bits, so that a layer is right to some 1e-6 with either sign, and the
 # quadrature is far better than its 1e-3 a layer where tau is larger than the least one: sums over
-# 1500 layers differ by less than 1e-4. A wrong index of one layer costs 1e-2 or more.
+# 1500 layers differ by less than 1e-4.
 TOLERANCE = 5e-3
 
 
