@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit, report, print; returns the exit code."""
     from bayes_rootc.api import find_source
+    from bayes_rootc.errors import RunError
     from bayes_rootc.inference.fit import fit_layers, is_current, open_run
     from bayes_rootc.inference.progress import Progress
     from bayes_rootc.spec.load import load_spec
@@ -62,7 +63,12 @@ def run(args: argparse.Namespace) -> int:
         spec, args.data, format=args.format, simulated=args.simulated, world_seed=args.world_seed
     )
     _say(source.text)
-    folder = args.runs / (args.name or Path(args.model).stem)
+    name = args.name or Path(args.model).stem
+    if name in (".", "..") or Path(name).name != name:
+        raise RunError(
+            f"--name {name}: a name is not a path; use --runs for the folder of the runs"
+        )
+    folder = args.runs / name
     if is_current(folder, spec, source.layers, source.folder):
         _say(f"{folder} holds just this fit already (same model, data, seed and version)")
         fit = open_run(folder)
