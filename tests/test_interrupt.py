@@ -21,7 +21,7 @@ def start_long_fit(folder: Path) -> subprocess.Popen[str]:
     """Start a fit that would take far longer than the test."""
     command = [
         sys.executable, "-m", "bayes_rootc", "fit", "--simulated", "60", "--name", "long",
-        "--runs", "runs", "--no-report", "--chains", "2", "--tune", "200", "--draws", "200000",
+        "--runs", "runs", "--no-report", "--chains", "2", "--tune", "200", "--draws", "20000",
     ]  # fmt: skip
     return subprocess.Popen(
         command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

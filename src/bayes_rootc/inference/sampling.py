@@ -175,7 +175,7 @@ def read_draws(store: Path) -> Draws:
     return Draws(
         posterior=kept.assign_coords(index),
         sample_stats=statistics.rename(STATISTICS).assign_coords(index),
-        complete=bool((made == posterior.sizes[DRAW]).all()),
+        complete=bool((made == _asked(store)).all()),
         seconds=float("nan"),
     )
 
@@ -194,9 +194,17 @@ def _open(store: Path) -> tuple[xr.Dataset, xr.Dataset]:
         posterior = tree["posterior"].to_dataset()
         names = [name for name in posterior.data_vars if not str(name).endswith(INTERNAL)]
         statistics = tree["sample_stats"].to_dataset()[list(STATISTICS)]
-        return posterior[names].load(), statistics.load()
+        # One variable tells how far the draws reach; reading the empty rest would take minutes.
+        reached = np.isfinite(posterior["tau"].to_numpy()).sum(axis=1).max(initial=0)
+        made = {DRAW: slice(0, int(reached))}
+        return posterior[names].isel(made).load(), statistics.isel(made).load()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise SamplingError(f"{store}: no readable draws: {error}") from error
+
+
+def _asked(store: Path) -> int:
+    tree = xr.open_datatree(store, engine="zarr", consolidated=False)
+    return int(tree["posterior"].sizes[DRAW])
 
 
 def _finished(posterior: xr.Dataset, statistics: xr.Dataset) -> np.ndarray:
