@@ -34,15 +34,13 @@ from bayes_rootc.units import Floats
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Layers, their hierarchy and their likelihood.
+class LayerLikelihood:
+    """Layers and the likelihood of their Δ14C.
 
     Attributes
     ----------
     layers : DataFrame
         One row a layer; see :class:`bayes_rootc.data.layers.LayerData`.
-    design : Design
-        Hierarchy; its biomes are those that have profiles.
     table : ForwardTable
         Δ14C as a function of ln k.
     log_likelihood : ndarray, shape (N, G)
@@ -56,12 +54,9 @@ class Problem:
         Moment of sampling, decimal calendar year.
     received : Input
         Atmosphere settings.
-    notes : tuple of str
-        What was filled or left out on the way.
     """
 
     layers: pd.DataFrame
-    design: Design
     table: ForwardTable
     log_likelihood: Floats
     nodes: Nodes
@@ -69,6 +64,21 @@ class Problem:
     zone: NDArray[np.str_]
     time: Floats
     received: Input
+
+
+@dataclass(frozen=True)
+class Problem(LayerLikelihood):
+    """Layers, their likelihood and their hierarchy.
+
+    Attributes
+    ----------
+    design : Design
+        Hierarchy; its biomes are those that have profiles.
+    notes : tuple of str
+        What was filled or left out on the way.
+    """
+
+    design: Design
     notes: tuple[str, ...]
 
 
@@ -101,8 +111,24 @@ def assemble(spec: TurnoverSpec, layers: LayerData, folder: Path | None = None) 
     folder : Path, optional
         Data folder with the monthly atmosphere; the packaged tables otherwise.
     """
-    table = layers.table
-    design, notes = _design(spec, table)
+    design, notes = _design(spec, layers.table)
+    likelihood = layer_likelihood(spec, layers.table, folder)
+    return Problem(**vars(likelihood), design=design, notes=(*layers.notes, *notes))
+
+
+def layer_likelihood(
+    spec: TurnoverSpec, table: pd.DataFrame, folder: Path | None = None
+) -> LayerLikelihood:
+    """Tabulate the likelihood of every layer over ln k and compress it.
+
+    Parameters
+    ----------
+    spec : TurnoverSpec
+    table : DataFrame
+        Layers.
+    folder : Path, optional
+        Data folder with the monthly atmosphere; the packaged tables otherwise.
+    """
     like = spec.likelihood
     zone = zone_of_latitude(table["lat"].to_numpy(float))
     time = sample_time(table["sample_year"].to_numpy(float))
@@ -115,9 +141,8 @@ def assemble(spec: TurnoverSpec, layers: LayerData, folder: Path | None = None) 
     log_likelihood = log_likelihood_grid(
         forward, table["delta14c"].to_numpy(float), scale, like.student_t_df
     )
-    return Problem(
+    return LayerLikelihood(
         layers=table,
-        design=design,
         table=forward,
         log_likelihood=log_likelihood,
         nodes=compress(theta, log_likelihood),
@@ -125,7 +150,6 @@ def assemble(spec: TurnoverSpec, layers: LayerData, folder: Path | None = None) 
         zone=zone,
         time=time,
         received=received,
-        notes=(*layers.notes, *notes),
     )
 
 

@@ -12,13 +12,33 @@ from pydantic import BaseModel, ValidationError
 
 from bayes_rootc.errors import SpecError
 from bayes_rootc.files import sha256_of_text
+from bayes_rootc.spec.joint import (
+    BnppSpec,
+    FBnppSpec,
+    FlowModel,
+    JointSpec,
+    RootsSpec,
+    StockSpec,
+)
+from bayes_rootc.spec.locate import find_model
 from bayes_rootc.spec.turnover import TurnoverSpec
 
-SPECS: dict[str, type[TurnoverSpec]] = {"turnover": TurnoverSpec}
+Spec = TurnoverSpec | FlowModel
+
+SPECS: dict[str, type[Spec]] = {
+    "turnover": TurnoverSpec,
+    "stock": StockSpec,
+    "bnpp": BnppSpec,
+    "f_bnpp": FBnppSpec,
+    "roots": RootsSpec,
+    "joint": JointSpec,
+}
 """Model name in the file → its typed view."""
 
+BLOCKS = tuple(name for name in SPECS if name != "joint")
 
-def load_spec(path: Path | str) -> TurnoverSpec:
+
+def load_spec(path: Path | str) -> Spec:
     """Read and check a model file.
 
     Parameters
@@ -28,8 +48,9 @@ def load_spec(path: Path | str) -> TurnoverSpec:
 
     Returns
     -------
-    TurnoverSpec
-        The frozen specification.
+    Spec
+        The frozen specification; the blocks that a joint model names are read from the files
+        beside it, or from the packaged ones.
 
     Raises
     ------
@@ -46,10 +67,45 @@ def load_spec(path: Path | str) -> TurnoverSpec:
         raise SpecError(f"{path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{path}: not valid TOML: {error}") from None
+    if isinstance(content.get("blocks"), list):
+        content["blocks"] = _read_blocks(content["blocks"], path)
     return parse_spec(content, where=str(path))
 
 
-def parse_spec(content: dict[str, Any], where: str = "spec") -> TurnoverSpec:
+def load_turnover(path: Path | str) -> TurnoverSpec:
+    """Read a model file that must be one of the turnover model.
+
+    Raises
+    ------
+    SpecError
+        As :func:`load_spec`, and if the model is another.
+    """
+    return require_turnover(load_spec(path), str(path))
+
+
+def require_turnover(spec: Spec, where: str) -> TurnoverSpec:
+    """Refuse every model but turnover."""
+    if not isinstance(spec, TurnoverSpec):
+        raise SpecError(f'{where}: model = "{spec.model}" is not for this; it must be "turnover"')
+    return spec
+
+
+def _read_blocks(names: list[Any], joint: Path) -> list[Any]:
+    """Replace the names of blocks by what their files say; what is no name is left to the schema."""
+    known = {name for name in names if isinstance(name, str)}
+    for name in sorted(known):
+        if names.count(name) > 1:
+            raise SpecError(f"{joint}: blocks names {name} twice; it must name each block once")
+        if name not in BLOCKS:
+            close = difflib.get_close_matches(name, BLOCKS, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]}?" if close else f"it must be of {', '.join(BLOCKS)}"
+            raise SpecError(f"{joint}: blocks names {name!r}, which is no block; {hint}")
+    beside = {name: joint.parent / f"{name}.toml" for name in known}
+    files = {name: path if path.is_file() else find_model(name) for name, path in beside.items()}
+    return [dump_spec(load_spec(files[name])) if isinstance(name, str) else name for name in names]
+
+
+def parse_spec(content: dict[str, Any], where: str = "spec") -> Spec:
     """Check a specification given as a dictionary; errors as in :func:`load_spec`."""
     name = content.get("model")
     if not isinstance(name, str) or name not in SPECS:
@@ -62,12 +118,12 @@ def parse_spec(content: dict[str, Any], where: str = "spec") -> TurnoverSpec:
         raise SpecError("\n".join(f"{where}: {line}" for line in lines)) from None
 
 
-def dump_spec(spec: TurnoverSpec) -> dict[str, Any]:
+def dump_spec(spec: Spec) -> dict[str, Any]:
     """Return the specification as a plain dictionary that :func:`parse_spec` reads back."""
     return spec.model_dump(mode="json", by_alias=True)
 
 
-def spec_hash(spec: TurnoverSpec) -> str:
+def spec_hash(spec: Spec) -> str:
     """Return the sha256 of the specification's canonical JSON: same meaning, same hash."""
     return sha256_of_text(json.dumps(dump_spec(spec), sort_keys=True, ensure_ascii=False))
 
@@ -75,7 +131,7 @@ def spec_hash(spec: TurnoverSpec) -> str:
 def _explain(issue: Any, root: type[BaseModel]) -> str:
     location = [str(part) for part in issue["loc"]]
     # Discriminated unions put the tag of the chosen member into the path; people do not write it.
-    if location[:1] == ["priors"] and len(location) > 3:
+    if location[0] in ("priors", "joint_priors") and len(location) > 3:
         del location[2]
     key = ".".join(location)
     if issue["type"] == "extra_forbidden":

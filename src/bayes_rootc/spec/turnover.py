@@ -19,11 +19,11 @@ COARSEST_STEP_PER_PER_MIL = 0.004
 """A peak of the likelihood, as wide in ln k as the error in ‰ over some 250 ‰, needs points."""
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class DataSection(_Section):
+class DataSection(Section):
     """Which layers enter. Every ``keep_*`` is off where the default is to leave out."""
 
     covariates: Annotated[tuple[Literal["mat", "map"], ...], Field(strict=False)] = ("mat", "map")
@@ -34,11 +34,12 @@ class DataSection(_Section):
     keep_unpublished: bool = False
     keep_unmeasured: bool = False
     keep_treated: bool = False
+    keep_filled: bool = False
     keep_implausible: bool = True
     max_depth_cm: Annotated[float, Field(gt=0, le=200)] = 200.0
 
 
-class AtmosphereSection(_Section):
+class AtmosphereSection(Section):
     """Which atmosphere the pools see."""
 
     initial: Literal["constant", "calibrated"] = "constant"
@@ -46,7 +47,7 @@ class AtmosphereSection(_Section):
     lag: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
-class LikelihoodSection(_Section):
+class LikelihoodSection(Section):
     """Constants of the likelihood table."""
 
     default_sd: Positive = 6.0
@@ -58,13 +59,13 @@ class LikelihoodSection(_Section):
     k_max: Annotated[float, Field(ge=0.5, le=10)] = 2.0
 
 
-class ModelSection(_Section):
+class ModelSection(Section):
     """Constants of the hierarchy."""
 
     reference_depth_cm: Annotated[float, Field(ge=0, le=200)] = 20.0
 
 
-class TurnoverPriors(_Section):
+class TurnoverPriors(Section):
     """Priors of the population parameters."""
 
     alpha: Prior
@@ -76,7 +77,14 @@ class TurnoverPriors(_Section):
     tau: PositivePrior
 
 
-class SamplerSection(_Section):
+class TurnoverJointPriors(Section):
+    """Priors that the turnover block needs in the joint model only."""
+
+    sigma_gamma: PositivePrior
+    sigma_place: PositivePrior
+
+
+class SamplerSection(Section):
     """How long to sample."""
 
     chains: Annotated[int, Field(ge=2, le=64)] = 4
@@ -88,7 +96,7 @@ class SamplerSection(_Section):
     keep_draws: Count = 1000
 
 
-class GateSection(_Section):
+class GateSection(Section):
     """What the diagnostics must show before a fit is called converged."""
 
     r_hat_max: Annotated[float, Field(gt=1)] = 1.01
@@ -97,7 +105,7 @@ class GateSection(_Section):
     e_bfmi_min: Annotated[float, Field(gt=0, lt=1)] = 0.3
 
 
-class TurnoverSpec(_Section):
+class TurnoverSpec(Section):
     """One model file for the turnover model."""
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
@@ -107,6 +115,7 @@ class TurnoverSpec(_Section):
     likelihood: LikelihoodSection = LikelihoodSection()
     model_options: ModelSection = ModelSection()
     priors: TurnoverPriors
+    joint_priors: TurnoverJointPriors | None = None
     sampler: SamplerSection = SamplerSection()
     gate: GateSection = GateSection()
 

@@ -1,0 +1,248 @@
+"""The flow models as PyMC models: turnover, carbon density, root input, root depth; alone or jointly.
+
+Every block has one shape: a level of each site (biome effect and biome-varying slopes of the
+components) and observations that scatter about it. Normal site effects are integrated out; the
+biome effects of all blocks share one covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import shared
+
+from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT, EFFECTS, PROFILE
+from bayes_rootc.models.effects import (
+    GROUPS_TO_CENTRE,
+    correlation_factor,
+    normal_effects,
+    variable,
+)
+from bayes_rootc.models.flow_problem import EFFECT_OF, FlowProblem, density_terms
+from bayes_rootc.models.grouped_op import grouped_normal
+from bayes_rootc.models.quadrature_op import log_marginal
+
+
+@dataclass
+class _Draft:
+    """What the blocks hand on while the model is built."""
+
+    problem: FlowProblem
+    level: dict[str, Any]
+    deviation: Any = None
+    unused: dict[str, Any] = field(default_factory=dict)
+
+
+def build_flow_model(problem: FlowProblem) -> pm.Model:
+    """Build the model of all blocks that the specification names.
+
+    Parameters
+    ----------
+    problem : FlowProblem
+
+    Returns
+    -------
+    pymc.Model
+        Variables by the names of :data:`bayes_rootc.layers.VARIABLES`, such as ``a_bnpp``
+        (biome) and ``slopes_k`` (biome, component); those ending in ``_multiple`` are the
+        sampler's own.
+    """
+    blocks = problem.blocks
+    coords: dict[str, Any] = {
+        BIOME: BIOME_KEYS,
+        COMPONENT: problem.components.names,
+        EFFECT: [name for name in EFFECTS if name in problem.counts],
+    }
+    if problem.rows is not None:
+        coords[PROFILE] = problem.rows.profiles
+    with pm.Model(coords=coords) as model:
+        draft = _Draft(problem, _site_levels(problem))
+        for name, block in blocks.items():
+            BUILDERS[name](draft, block)
+    return model
+
+
+def _site_levels(problem: FlowProblem) -> dict[str, Any]:
+    """Level of every quantity at every site: a_b + x · slopes_b."""
+    effects = _biome_effects(problem)
+    biome, scores = problem.sites.biome, problem.site_scores
+    level = {}
+    for name, effect in effects.items():
+        level[name] = effect[biome]
+        if problem.components.names:
+            priors = problem.level_priors(name)
+            mean = variable(f"gamma_{name}", priors.gamma, dims=COMPONENT)
+            spread = variable(f"sigma_gamma_{name}", priors.sigma_gamma)
+            never = np.zeros((len(BIOME_KEYS), len(problem.components.names)), bool)
+            slopes, _ = normal_effects(
+                f"slopes_{name}", mean, spread, centred=never, dims=(BIOME, COMPONENT)
+            )
+            level[name] = level[name] + (slopes[biome] * scores).sum(axis=1)
+    return level
+
+
+def _biome_effects(problem: FlowProblem) -> dict[str, Any]:
+    """Biome effects of all quantities, one covariance: the rows of its factor one by one."""
+    names = [name for name in EFFECTS if name in problem.counts]
+    section = problem.spec.covariance
+    together = section.shared and len(names) > 1
+    factor: list[list[Any]] = [[*[0.0] * i, 1.0] for i in range(len(names))]
+    if together:
+        factor = correlation_factor("partial_correlation_multiple", len(names), section.lkj_eta)
+        matrix = pt.stack(
+            [pt.stack([pt.as_tensor(v, dtype="float64") for v in _padded(r, len(names))])
+             for r in factor]
+        )  # fmt: skip
+        pm.Deterministic("biome_correlation", matrix @ matrix.T, dims=(EFFECT, f"{EFFECT}_other"))
+    effects: dict[str, Any] = {}
+    multiples: list[Any] = []
+    for i, name in enumerate(names):
+        priors = problem.level_priors(name)
+        mean = variable(f"alpha_{name}", priors.alpha)
+        spread = variable(f"sigma_biome_{name}", priors.sigma_biome)
+        known = [factor[i][j] * multiples[j] for j in range(i)] if together else []
+        conditional = mean + spread * sum(known, pt.zeros(len(BIOME_KEYS)))
+        effects[name], multiple = normal_effects(
+            f"a_{name}",
+            conditional,
+            spread * factor[i][i],
+            centred=problem.counts[name] >= GROUPS_TO_CENTRE,
+            dims=BIOME,
+        )
+        multiples.append(multiple)
+    return effects
+
+
+def _padded(row: list[Any], n: int) -> list[Any]:
+    return [*row, *[0.0] * (n - len(row))]
+
+
+def _depth_slopes(draft: _Draft, name: str, priors: Any) -> Any:
+    """Depth slopes of the biomes, N(beta, sigma_slope)."""
+    mean = variable(f"beta_{name}", priors.beta)
+    spread = variable(f"sigma_slope_{name}", priors.sigma_slope)
+    centred = draft.problem.counts[name] >= GROUPS_TO_CENTRE
+    return normal_effects(f"s_{name}", mean, spread, centred=centred, dims=BIOME)[0]
+
+
+def _place_effect(draft: _Draft, name: str, prior: Any) -> Any:
+    """Effect that the profiles of a site share, by profile; 0 where few sites have several."""
+    rows = draft.problem.rows
+    assert rows is not None
+    if not draft.problem.is_nested:
+        return 0.0
+    spread = variable(f"sigma_place_{name}", prior)
+    used, position = np.unique(rows.profile_site, return_inverse=True)
+    multiple = pm.Normal(f"place_{name}_multiple", 0.0, 1.0, shape=len(used))
+    return spread * multiple[position]
+
+
+def _turnover(draft: _Draft, block: Any) -> None:
+    problem, rows = draft.problem, draft.problem.rows
+    likelihood = problem.likelihood
+    assert rows is not None and likelihood is not None
+    slopes = _depth_slopes(draft, "k", block.priors)
+    level = draft.level["k"][rows.profile_site]
+    centre = level + _place_effect(draft, "k", block.joint_priors.sigma_place)
+    spread = variable("sigma_profile_k", block.priors.sigma_profile)
+    tau = variable("tau_k", block.priors.tau)
+    centred = np.full(len(rows.profiles), problem.profiles_centred)
+    eta, _ = normal_effects("eta", centre, spread, centred=centred, dims=PROFILE)
+    biome = problem.sites.biome[rows.profile_site]
+    mu = eta[rows.profile] + slopes[biome[rows.profile]] * rows.depth
+    # pm.Data would turn single precision into double.
+    theta = shared(likelihood.nodes.theta, name="node_theta")
+    log_weight = shared(likelihood.nodes.log_weight, name="node_log_weight")
+    by_layer: Any = log_marginal(mu, tau, theta, log_weight)
+    pm.Potential("delta14c_log_likelihood", by_layer[0].sum())
+    draft.deviation = eta - level
+
+
+def _stock(draft: _Draft, block: Any) -> None:
+    problem, rows, density = draft.problem, draft.problem.rows, draft.problem.density
+    assert rows is not None and density is not None
+    priors = block.priors
+    slopes = _depth_slopes(draft, "rho", priors)
+    profile_level = draft.level["rho"][rows.profile_site]
+    profile_level = profile_level + _place_effect(draft, "rho", priors.sigma_place)
+    if draft.deviation is not None:
+        kappa = variable("kappa", block.joint_priors.kappa)
+        profile_level = profile_level + kappa * draft.deviation
+    parameters = {
+        "sigma_profile_rho": variable("sigma_profile_rho", priors.sigma_profile),
+        "tau_rho": variable("tau_rho", priors.tau),
+        **{name: variable(name, getattr(priors, name))
+           for name in ("bd_intercept", "bd_slope", "bd_depth", "tau_bd")},
+    }  # fmt: skip
+    profile, depth = rows.profile[density.layer], rows.depth[density.layer]
+    biome = problem.sites.biome[rows.profile_site]
+    mean = profile_level[profile] + slopes[biome[profile]] * depth
+    terms = density_terms(density, depth, mean, parameters, where=pt.switch)
+    log_density = grouped_normal(
+        *terms, parameters["sigma_profile_rho"] ** 2, profile.astype(np.int64)
+    )
+    pm.Potential("density_log_likelihood", log_density[0])
+    both = np.flatnonzero(density.has_both)
+    if len(both):
+        ln_rho = (density.ln_carbon + density.ln_bulk)[both]
+        expected = (
+            parameters["bd_intercept"]
+            + parameters["bd_slope"] * ln_rho
+            + parameters["bd_depth"] * depth[both]
+        )
+        pm.Normal("ln_bulk_density", expected, parameters["tau_bd"], observed=density.ln_bulk[both])
+
+
+def _grouped_records(draft: _Draft, name: str, priors: Any) -> Any:
+    """Records that scatter about the value of their site; returns their residuals."""
+    records = draft.problem.records[name]
+    residual = records.y - draft.level[name][records.site]
+    _add_groups(name, residual, records.site, priors.sigma_place, priors.tau)
+    return residual
+
+
+def _add_groups(name: str, residual: Any, site: Any, between: Any, within: Any) -> None:
+    spread = variable(f"sigma_place_{name}", between)
+    tau = variable(f"tau_{name}", within)
+    _, group = np.unique(site, return_inverse=True)
+    ones = np.ones(len(group))
+    terms = (residual, ones, tau**2 * ones, spread**2, group.astype(np.int64))
+    pm.Potential(f"{name}_log_likelihood", grouped_normal(*terms)[0])
+
+
+def _bnpp(draft: _Draft, block: Any) -> None:
+    _grouped_records(draft, "bnpp", block.priors)
+
+
+def _f_bnpp(draft: _Draft, block: Any) -> None:
+    _grouped_records(draft, "f_bnpp", block.priors)
+
+
+def _roots(draft: _Draft, block: Any) -> None:
+    problem, priors = draft.problem, block.priors
+    residual = _grouped_records(draft, "d50", priors)
+    mean = variable("alpha_ratio", priors.alpha_ratio)
+    spread = variable("sigma_biome_ratio", priors.sigma_biome_ratio)
+    centred = problem.counts["d50"] >= GROUPS_TO_CENTRE
+    level, _ = normal_effects("a_ratio", mean, spread, centred=centred, dims=BIOME)
+    regression = variable("ratio_d50", priors.ratio_d50)
+    records = problem.records["ratio"]
+    left = records.y - level[problem.sites.biome[records.site]] - regression * residual
+    _add_groups("ratio", left, records.site, priors.sigma_place_ratio, priors.tau_ratio)
+
+
+BUILDERS: dict[str, Callable[[_Draft, Any], None]] = {
+    "turnover": _turnover,
+    "stock": _stock,
+    "bnpp": _bnpp,
+    "f_bnpp": _f_bnpp,
+    "roots": _roots,
+}
+"""Block → what it adds to the model; in this order, for a block may use an earlier one's."""
+
+assert tuple(BUILDERS) == tuple(EFFECT_OF)

@@ -1,0 +1,221 @@
+"""From tables and a specification to all that a flow model needs (no PyMC)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayes_rootc.data.components import Components, learn_components
+from bayes_rootc.data.inputs import Inputs
+from bayes_rootc.errors import DataError
+from bayes_rootc.layers import BIOME_KEYS, EFFECTS
+from bayes_rootc.models.assemble import LayerLikelihood, layer_likelihood
+from bayes_rootc.models.design import LAYERS_A_PROFILE_TO_CENTRE, PROFILES_TO_CENTRE, Index
+from bayes_rootc.models.flow_design import (
+    DensityRows,
+    LayerRows,
+    Records,
+    Sites,
+    bnpp_records,
+    d50_records,
+    density_rows,
+    f_bnpp_records,
+    layer_rows,
+    list_sites,
+    ratio_records,
+    sites_with_data,
+)
+from bayes_rootc.spec.joint import Block, FlowModel
+from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.units import Floats
+
+EFFECT_OF = dict(zip(("turnover", "stock", "bnpp", "f_bnpp", "roots"), EFFECTS, strict=True))
+"""Block → the quantity whose biome effects it holds."""
+
+SITES_TO_NEST = 20
+"""With fewer sites of two or more profiles, the spread of sites cannot be told from theirs."""
+
+
+@dataclass(frozen=True)
+class FlowProblem:
+    """Tables, sites, components and likelihoods of a flow model.
+
+    Attributes
+    ----------
+    spec : FlowModel
+    inputs : Inputs
+    components : Components
+        Learned on all places.
+    scores : ndarray, shape (Q, C)
+        Components of the places.
+    sites : Sites
+    rows : LayerRows or None
+        Layers; None without turnover and stock.
+    likelihood : LayerLikelihood or None
+        Of the layers' Δ14C; None without turnover.
+    density : DensityRows or None
+        None without stock.
+    records : mapping
+        ``bnpp``, ``f_bnpp``, ``d50``, ``ratio``: those whose block is there.
+    counts : mapping
+        Quantity → sites (profiles, where they are the groups) with data by biome, shape (9,).
+    notes : tuple of str
+    """
+
+    spec: FlowModel
+    inputs: Inputs
+    components: Components
+    scores: Floats
+    sites: Sites
+    rows: LayerRows | None
+    likelihood: LayerLikelihood | None
+    density: DensityRows | None
+    records: Mapping[str, Records]
+    counts: Mapping[str, Index]
+    notes: tuple[str, ...]
+
+    @property
+    def blocks(self) -> dict[str, Block]:
+        """Blocks by name, in the order of the model."""
+        given = {block.model: block for block in self.spec.blocks}
+        return {name: given[name] for name in EFFECT_OF if name in given}
+
+    @property
+    def site_scores(self) -> Floats:
+        """Components of the sites, shape (S, C)."""
+        return self.scores[self.sites.place]
+
+    def level_priors(self, effect: str) -> Any:
+        """Priors of the level of a quantity: alpha, gamma, sigma_gamma, sigma_biome."""
+        block = next(self.blocks[name] for name, known in EFFECT_OF.items() if known == effect)
+        return _LevelPriors(block)
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether enough sites have several profiles to tell sites from profiles."""
+        if self.rows is None:
+            return False
+        return int((np.bincount(self.rows.profile_site) > 1).sum()) >= SITES_TO_NEST
+
+    @property
+    def profiles_centred(self) -> bool:
+        """Whether the effects of the profiles are sampled as they are."""
+        if self.rows is None:
+            return False
+        n = len(self.rows.profiles)
+        return n >= PROFILES_TO_CENTRE and len(self.rows.profile) >= LAYERS_A_PROFILE_TO_CENTRE * n
+
+
+class _LevelPriors:
+    """One view of the priors of a level, wherever a block's file keeps them."""
+
+    def __init__(self, block: Block) -> None:
+        joint = getattr(block, "joint_priors", None)
+        self.alpha = block.priors.alpha
+        self.gamma = block.priors.gamma
+        self.sigma_biome = block.priors.sigma_biome
+        self.sigma_gamma = getattr(block.priors, "sigma_gamma", None) or joint.sigma_gamma
+
+
+def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
+    """Lay out sites, learn the components, tabulate the likelihood of every layer.
+
+    Raises
+    ------
+    DataError
+        If a block has no data.
+    """
+    sites = list_sites(inputs)
+    blocks = {block.model: block for block in spec.blocks}
+    components = learn_components(inputs.places, spec.covariates)
+    rows, likelihood, density = None, None, None
+    records: dict[str, Records] = {}
+    groups: dict[str, Index] = {}
+    if "turnover" in blocks or "stock" in blocks:
+        layers = inputs.tables["layers"].table
+        owner: Any = blocks.get("turnover") or blocks["stock"]
+        rows = layer_rows(layers, sites, owner.model_options.reference_depth_cm)
+    if rows is not None and "turnover" in blocks:
+        turnover = blocks["turnover"]
+        assert isinstance(turnover, TurnoverSpec)
+        likelihood = layer_likelihood(turnover, layers, inputs.folder)
+        groups["k"] = np.arange(len(rows.profiles))
+    if rows is not None and "stock" in blocks:
+        density = density_rows(layers)
+        groups["rho"] = np.unique(rows.profile[density.layer])
+    for block, effect, make, table in (
+        ("bnpp", "bnpp", bnpp_records, "npp"),
+        ("f_bnpp", "f_bnpp", f_bnpp_records, "npp"),
+        ("roots", "d50", d50_records, "roots"),
+        ("roots", "ratio", ratio_records, "roots"),
+    ):
+        if block in blocks:
+            records[effect] = make(inputs.tables[table].table, sites)
+    counts = {
+        name: sites_with_data(found.site, sites)
+        for name, found in records.items()
+        if name in EFFECTS
+    }
+    for name, profiles in groups.items():
+        assert rows is not None
+        biome = sites.biome[rows.profile_site[profiles]]
+        counts[name] = np.bincount(biome, minlength=len(BIOME_KEYS))
+    empty = [name for name, count in counts.items() if not count.sum()]
+    if empty:
+        raise DataError(f"{inputs.origin}: no data for {', '.join(empty)}; leave out its block")
+    return FlowProblem(
+        spec=spec,
+        inputs=inputs,
+        components=components,
+        scores=components.apply(inputs.places),
+        sites=sites,
+        rows=rows,
+        likelihood=likelihood,
+        density=density,
+        records=records,
+        counts=counts,
+        notes=(*inputs.notes, *components.notes),
+    )
+
+
+def density_terms(
+    density: DensityRows,
+    depth: Floats,
+    mean: Any,
+    parameters: Mapping[str, Any],
+    *,
+    where: Callable[..., Any],
+) -> tuple[Any, Any, Any]:
+    """Residual, loading and variance of every known layer density, on any array library.
+
+    With ln ρ ~ N(mean + g, τ) and ln BD = β0 + β1 ln ρ + β2 d + N(0, τ_bd):
+
+    - both known: ln ρ itself, loading 1, variance τ²;
+    - % C only: ln C = ln ρ - ln BD, so loading 1 - β1, variance (1 - β1)²τ² + τ_bd²;
+    - bulk density only: loading β1, variance β1²τ² + τ_bd².
+
+    Parameters
+    ----------
+    density : DensityRows
+    depth, mean : array, shape (M,)
+        Depth basis and expected ln ρ without the group's effect g.
+    parameters : mapping
+        ``tau_rho``, ``bd_intercept``, ``bd_slope``, ``bd_depth``, ``tau_bd``.
+    where : callable
+        ``numpy.where`` or its counterpart.
+    """
+    both, carbon = density.has_both, density.has_carbon
+    slope, tau, tau_bd = (parameters[name] for name in ("bd_slope", "tau_rho", "tau_bd"))
+    expected_bd = parameters["bd_intercept"] + parameters["bd_depth"] * depth
+    loading = where(both, 1.0, where(carbon, 1.0 - slope, slope))
+    offset = where(both, 0.0, where(carbon, -expected_bd, expected_bd))
+    observed = np.where(
+        both,
+        density.ln_carbon + density.ln_bulk,
+        np.where(carbon, density.ln_carbon, density.ln_bulk),
+    )
+    variance = loading**2 * tau**2 + where(both, 0.0, tau_bd**2)
+    return observed - offset - loading * mean, loading, variance
