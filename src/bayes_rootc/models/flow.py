@@ -1,4 +1,4 @@
-"""The flow models as PyMC models: turnover, carbon density, root input, root depth; alone or jointly.
+"""The flow models in PyMC: turnover, carbon density, root input, root depth; alone or jointly.
 
 Every block has one shape: a level of each site (biome effect and biome-varying slopes of the
 components) and observations that scatter about it. Normal site effects are integrated out; the

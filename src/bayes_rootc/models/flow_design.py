@@ -155,24 +155,24 @@ def density_rows(layers: pd.DataFrame) -> DensityRows:
 
 
 def bnpp_records(npp: pd.DataFrame, sites: Sites) -> Records:
-    """ln BNPP of every record, ln (Mg C ha-1 yr-1)."""
+    """Ln BNPP of every record, ln (Mg C ha-1 yr-1)."""
     return _records(npp, sites, np.log(npp["bnpp"].to_numpy(float)))
 
 
 def f_bnpp_records(npp: pd.DataFrame, sites: Sites) -> Records:
-    """logit (BNPP/NPP) of the records that give both and a share strictly between 0 and 1."""
+    """Logit (BNPP/NPP) of the records that give both and a share strictly between 0 and 1."""
     share = npp["bnpp"].to_numpy(float) / npp["npp"].to_numpy(float)
     share[~((share > 0.0) & (share < 1.0))] = np.nan
     return _records(npp, sites, np.log(share / (1.0 - share)))
 
 
 def d50_records(roots: pd.DataFrame, sites: Sites) -> Records:
-    """ln D50 of every root profile, ln cm."""
+    """Ln D50 of every root profile, ln cm."""
     return _records(roots, sites, np.log(roots["d50_cm"].to_numpy(float)))
 
 
 def ratio_records(roots: pd.DataFrame, sites: Sites) -> Records:
-    """ln ln(D95/D50) of every root profile."""
+    """Ln ln(D95/D50) of every root profile."""
     ratio = roots["d95_cm"].to_numpy(float) / roots["d50_cm"].to_numpy(float)
     return _records(roots, sites, np.log(np.log(ratio)))
 

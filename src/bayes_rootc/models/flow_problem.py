@@ -212,10 +212,7 @@ def density_terms(
     expected_bd = parameters["bd_intercept"] + parameters["bd_depth"] * depth
     loading = where(both, 1.0, where(carbon, 1.0 - slope, slope))
     offset = where(both, 0.0, where(carbon, -expected_bd, expected_bd))
-    observed = np.where(
-        both,
-        density.ln_carbon + density.ln_bulk,
-        np.where(carbon, density.ln_carbon, density.ln_bulk),
-    )
+    single = np.where(carbon, density.ln_carbon, density.ln_bulk)
+    observed = np.where(both, density.ln_carbon + density.ln_bulk, single)
     variance = loading**2 * tau**2 + where(both, 0.0, tau_bd**2)
     return observed - offset - loading * mean, loading, variance

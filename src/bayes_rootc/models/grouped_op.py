@@ -132,10 +132,10 @@ grouped_normal = GroupedNormal()
 
 @numba.njit
 def group_posterior(
-    residual: Floats, loading: Floats, variance: Floats, spread: float, group: NDArray[np.int64],
-    n_groups: int,
-) -> tuple[Floats, Floats]:  # fmt: skip
+    residual: Floats, loading: Floats, variance: Floats, spread: float, group: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
     """Mean and variance of every group effect given the observations, shape (J,) each."""
+    n_groups = group.max() + 1
     precision = np.zeros(n_groups)
     pull = np.zeros(n_groups)
     for i in range(len(residual)):

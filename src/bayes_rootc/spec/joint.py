@@ -181,6 +181,9 @@ class RootsSpec(_BlockSpec):
 Block = TurnoverSpec | StockSpec | BnppSpec | FBnppSpec | RootsSpec
 
 
+NamedBlock = Annotated[Block, Field(discriminator="model")]
+
+
 class JointSpec(FlowSpec):
     """Several blocks whose biome effects share one covariance.
 
@@ -189,10 +192,7 @@ class JointSpec(FlowSpec):
     """
 
     model: Literal["joint"]
-    blocks: Annotated[
-        tuple[Annotated[Block, Field(discriminator="model")], ...],
-        Field(strict=False, min_length=1),
-    ]
+    blocks: Annotated[tuple[NamedBlock, ...], Field(strict=False, min_length=1)]
     covariance: CovarianceSection = CovarianceSection()
 
     @model_validator(mode="after")
@@ -210,9 +210,7 @@ class JointSpec(FlowSpec):
             raise ValueError("the blocks turnover and stock differ in reference_depth_cm")
         for block in self.blocks:
             if isinstance(block, TurnoverSpec) and block.joint_priors is None:
-                raise ValueError(
-                    "the block turnover has no [joint_priors]; the joint model needs them"
-                )
+                raise ValueError("the block turnover has no [joint_priors]; it must have them")
         return self
 
 

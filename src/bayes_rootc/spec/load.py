@@ -91,7 +91,7 @@ def require_turnover(spec: Spec, where: str) -> TurnoverSpec:
 
 
 def _read_blocks(names: list[Any], joint: Path) -> list[Any]:
-    """Replace the names of blocks by what their files say; what is no name is left to the schema."""
+    """Replace the names of blocks by what their files say; the schema judges what is no name."""
     known = {name for name in names if isinstance(name, str)}
     for name in sorted(known):
         if names.count(name) > 1:

@@ -1,0 +1,29 @@
+"""Population parameters of the flow models and their priors (no PyMC)."""
+
+from __future__ import annotations
+
+from bayes_rootc.models.flow_problem import EFFECT_OF
+from bayes_rootc.spec.joint import FlowModel
+from bayes_rootc.spec.priors import Prior
+
+OWN_NAMES = (
+    "bd_intercept", "bd_slope", "bd_depth", "tau_bd", "kappa",
+    "alpha_ratio", "sigma_biome_ratio", "ratio_d50", "sigma_place_ratio", "tau_ratio",
+)  # fmt: skip
+"""Parameters that only one block has; the others carry the name of their quantity."""
+
+
+def population_priors(spec: FlowModel) -> dict[str, Prior]:
+    """Name of every population parameter → its prior; ``gamma_*`` holds for each component.
+
+    A parameter that the model leaves out (``kappa`` without turnover, the spread of places where
+    few have several profiles) is listed too.
+    """
+    found = {}
+    for block in spec.blocks:
+        effect = EFFECT_OF[block.model]
+        for section in (block.priors, getattr(block, "joint_priors", None)):
+            for name in type(section).model_fields if section is not None else ():
+                stored = name if name in OWN_NAMES else f"{name}_{effect}"
+                found[stored] = getattr(section, name)
+    return found
