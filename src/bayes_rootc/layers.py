@@ -56,6 +56,86 @@ class Variable:
 CHAIN, DRAW = "chain", "draw"
 BIOME, LAYER, PROFILE = "biome", "layer", "profile"
 STANDARD_LAYER, COVARIATE, MODE, THETA = "standard_layer", "covariate", "mode", "theta"
+DRAW_KEPT, EFFECT, COMPONENT, VARIABLE = "draw_kept", "effect", "component", "variable"
+PLACE, NPP_SITE, NPP_RECORD, ROOT_PROFILE = "place", "npp_site", "npp_record", "root_profile"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A quantity of the joint model: scale of its biome effects, and what that is in words."""
+
+    units: str
+    scale: str
+
+
+_EFFECTS = {
+    "k": Effect("ln yr-1", "ln k"),
+    "rho": Effect("ln Mg C ha-1 cm-1", "ln carbon density"),
+    "bnpp": Effect("ln Mg C ha-1 yr-1", "ln BNPP"),
+    "f_bnpp": Effect("logit 1", "logit BNPP/NPP"),
+    "d50": Effect("ln cm", "ln D50"),
+}
+EFFECTS = tuple(_EFFECTS)
+"""Quantities with one effect a biome, in the order of their joint covariance."""
+
+
+def _level_variables(name: str, effect: Effect) -> dict[str, Variable]:
+    """Parameters that every quantity has."""
+    scale = effect.scale
+    return {
+        f"alpha_{name}": Variable(effect.units, f"{scale} of the typical biome"),
+        f"gamma_{name}": Variable("1", f"effect of one unit of a component on {scale}"),
+        f"sigma_gamma_{name}": Variable(
+            "1", f"standard deviation of the effects of a component on {scale} between biomes"
+        ),
+        f"slopes_{name}": Variable("1", f"effect of one unit of a component on {scale} in a biome"),
+        f"sigma_biome_{name}": Variable("1", f"standard deviation of {scale} between biomes"),
+        f"a_{name}": Variable(effect.units, f"{scale} of a biome where the components are 0"),
+        f"sigma_place_{name}": Variable(
+            "1", f"standard deviation of {scale} between sites of a biome"
+        ),
+        f"tau_{name}": Variable("1", f"standard deviation of {scale} within a site or profile"),
+    }
+
+
+def _depth_variables(name: str, effect: Effect) -> dict[str, Variable]:
+    """Parameters of the quantities that change with depth."""
+    scale = effect.scale
+    return {
+        f"beta_{name}": Variable("1", f"slope of {scale} on the depth basis, typical biome"),
+        f"sigma_slope_{name}": Variable(
+            "1", f"standard deviation of the depth slope of {scale} between biomes"
+        ),
+        f"s_{name}": Variable("1", f"slope of {scale} on the depth basis in a biome"),
+        f"sigma_profile_{name}": Variable(
+            "1", f"standard deviation of {scale} between profiles of a site or biome"
+        ),
+    }
+
+
+_FLOWS = {
+    "i_root": "carbon input by roots",
+    "i_bulk": "carbon input into the bulk soil",
+    "i_loss": "root carbon lost before it enters the bulk soil",
+}
+_AVERAGES = {"mean": "mean over the sites", "typical": "typical (median) site"}
+
+
+def _flow_variables() -> dict[str, Variable]:
+    """Flows of a biome, by layer and over the profile, as mean and at the typical site."""
+    found = {}
+    for average, of in _AVERAGES.items():
+        for name, meaning in _FLOWS.items():
+            unit = "Mg C ha-1 yr-1"
+            found[f"{name}_{average}"] = Variable(unit, f"{meaning}, by layer, {of} of a biome")
+            found[f"{name}_total_{average}"] = Variable(
+                unit, f"{meaning}, 0-{MAX_DEPTH_CM} cm, {of} of a biome"
+            )
+        found[f"loss_share_{average}"] = Variable(
+            "1", f"share of the root input that is lost, 0-{MAX_DEPTH_CM} cm, {of} of a biome"
+        )
+    return found
+
 
 VARIABLES = {
     # parameters of the turnover model
@@ -110,6 +190,62 @@ VARIABLES = {
     "year": Variable("year", "decimal calendar year of the atmospheric curve"),
     "atmosphere_delta14c": Variable("per mil", "Δ14C of the carbon that enters the soil"),
     "extrapolated_from": Variable("year", "last year of the atmospheric record"),
+    # the joint model of inputs, stocks and losses
+    **{
+        key: v
+        for name, effect in _EFFECTS.items()
+        for key, v in _level_variables(name, effect).items()
+    },
+    **{
+        key: v for name in ("k", "rho") for key, v in _depth_variables(name, _EFFECTS[name]).items()
+    },
+    "eta": Variable("ln yr-1", "ln k of a profile at the reference depth"),
+    "eta_rho": Variable("ln Mg C ha-1 cm-1", "ln carbon density of a profile at 20 cm"),
+    "kappa": Variable("1", "change of a profile's ln carbon density with its own ln k"),
+    "bd_intercept": Variable(
+        "ln g cm-3", "ln bulk density where ln carbon density and depth are 0"
+    ),
+    "bd_slope": Variable("1", "slope of ln bulk density on ln carbon density"),
+    "bd_depth": Variable("1", "slope of ln bulk density on the depth basis"),
+    "tau_bd": Variable("1", "standard deviation of ln bulk density at one carbon density"),
+    "alpha_ratio": Variable("1", "ln ln(D95/D50) of the typical biome"),
+    "sigma_biome_ratio": Variable("1", "standard deviation of ln ln(D95/D50) between biomes"),
+    "a_ratio": Variable("1", "ln ln(D95/D50) of a biome"),
+    "ratio_d50": Variable("1", "slope of ln ln(D95/D50) on ln D50"),
+    "sigma_place_ratio": Variable(
+        "1", "standard deviation of ln ln(D95/D50) between sites of a biome"
+    ),
+    "tau_ratio": Variable("1", "standard deviation of ln ln(D95/D50) within a site"),
+    "biome_correlation": Variable("1", "correlation of the biome effects of two quantities"),
+    # their data, and what follows for layers and sites
+    "rho": Variable("Mg C ha-1 cm-1", "carbon density"),
+    "bnpp": Variable("Mg C ha-1 yr-1", "belowground net primary production"),
+    "npp": Variable("Mg C ha-1 yr-1", "net primary production"),
+    "gridded_npp": Variable("Mg C ha-1 yr-1", "net primary production of the grid"),
+    "f_bnpp": Variable("1", "share of net primary production that goes below ground"),
+    "d50_cm": Variable("cm", "depth above which half of the roots lie"),
+    "d95_cm": Variable("cm", "depth above which 95 % of the roots lie"),
+    "pct_c": Variable("%", "organic carbon"),
+    "bulk_density": Variable("g cm-3", "bulk density"),
+    "coarse": Variable("1", "volume fraction of coarse fragments"),
+    "profile_place_index": Variable("1", "position of the profile's place, from 0"),
+    "npp_site_biome_index": Variable("1", "position of the NPP site's biome, from 0"),
+    "npp_site_place_index": Variable("1", "position of the NPP site's place, from 0"),
+    "npp_site_index": Variable("1", "position of the record's NPP site, from 0"),
+    "n_records": Variable("1", "records at the NPP site"),
+    "root_biome_index": Variable("1", "position of the root profile's biome, from 0"),
+    "root_place_index": Variable("1", "position of the root profile's place, from 0"),
+    "components": Variable("1", "principal components of the covariates of the place"),
+    "component_loadings": Variable("1", "loading of a variable on a component"),
+    "component_variance": Variable("1", "variance of a component, in standardised variables"),
+    "component_group": Variable("1", "group of variables that the component reduces"),
+    "variable_mean": Variable("1", "mean of a variable, as it entered"),
+    "variable_sd": Variable("1", "standard deviation of a variable, as it entered"),
+    "n_densities": Variable("1", "layers of known carbon content or bulk density in the biome"),
+    "n_bnpp_sites": Variable("1", "sites with BNPP in the biome"),
+    "n_f_bnpp_sites": Variable("1", "sites with BNPP and NPP in the biome"),
+    "n_root_profiles": Variable("1", "root profiles in the biome"),
+    **_flow_variables(),
     # sampler
     "diverging": Variable("1", "whether the trajectory diverged"),
     "energy": Variable("1", "Hamiltonian energy"),
