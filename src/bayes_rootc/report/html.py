@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from html import escape
 
-from bayes_rootc.report.content import Picture, Report, Table
+from bayes_rootc.report.parts import Picture, Report, Table
 
 STYLE = """
 :root { color-scheme: light; }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from bayes_rootc.report.content import Picture, Report, Table
+from bayes_rootc.report.parts import Picture, Report, Table
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 

@@ -190,3 +190,10 @@ def checks_table(diagnostics: Mapping[str, Any]) -> pd.DataFrame:
     names = ["name", "text", "value", "threshold", "worst", "passed"]
     checks = [{name: check.get(name) for name in names} for check in diagnostics.get("checks", ())]
     return pd.DataFrame(checks, columns=names)
+
+
+def smallest_ess(diagnostics: Mapping[str, Any]) -> float:
+    """Smallest effective sample size, bulk or tail; NaN where the run was not checked."""
+    values = [diagnostics.get(f"ess_{kind}_min") for kind in ("bulk", "tail")]
+    known = [float(value) for value in values if value is not None]
+    return min(known, default=float("nan"))

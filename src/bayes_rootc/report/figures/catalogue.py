@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import pandas as pd
-import xarray as xr
-
 from bayes_rootc.report.figures import (
     bomb_curve,
     depth_profile,
@@ -16,18 +10,7 @@ from bayes_rootc.report.figures import (
     prior_posterior,
     rank_plots,
 )
-from bayes_rootc.report.figures.style import Draw
-
-
-@dataclass(frozen=True)
-class FigureRecord:
-    """One figure: title, caption for people, the drawing, and the numbers behind it."""
-
-    title: str
-    caption: str
-    draw: Draw
-    data: Callable[[xr.DataTree], pd.DataFrame]
-
+from bayes_rootc.report.figures.record import FigureRecord
 
 FIGURES = {
     "depth_profile": FigureRecord(

@@ -1,0 +1,125 @@
+"""The parts of a report, and the record that says what the report of a kind of run holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bayes_rootc.report.columns import TableRecord, WithTitle
+from bayes_rootc.report.figures.record import FigureRecord
+
+Diagnostics = Mapping[str, Any]
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Banner:
+    """A warning that a reader must see first: a word, and the sentence that explains it."""
+
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: all rows for CSV, and the cells shown to people."""
+
+    name: str
+    title: str
+    caption: str
+    frame: pd.DataFrame
+    header: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+
+    @property
+    def note(self) -> str:
+        """Say so where the page shows fewer rows than the CSV holds."""
+        if len(self.cells) == len(self.frame):
+            return ""
+        return f"{len(self.cells)} of {len(self.frame):,} rows; all in tables/{self.name}.csv."
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One rendered figure and the numbers behind it."""
+
+    name: str
+    title: str
+    caption: str
+    png: bytes = field(repr=False)
+    frame: pd.DataFrame = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a reader sees, in order."""
+
+    title: str
+    lead: str
+    banners: tuple[Banner, ...]
+    verdict: str
+    passed: bool
+    facts: tuple[tuple[str, str], ...]
+    key_table: Table
+    tables: tuple[Table, ...]
+    pictures: tuple[Picture, ...]
+    notes: tuple[str, ...]
+    certificate: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the report of one kind of run says.
+
+    Attributes
+    ----------
+    title : str
+        Heading; the origin of the data follows.
+    lead : callable
+        What was fitted to what, in a few sentences.
+    facts : callable
+        Numbers of the first screen.
+    key_table : callable
+        The answer that people come for.
+    tables : mapping
+    figures : mapping
+    prepare : callable
+        Adds to the run what several tables and figures need, computed once.
+    certificate : mapping
+        Attributes of the run that the birth certificate adds → how they are called.
+    """
+
+    title: str
+    lead: Callable[[xr.DataTree], str]
+    facts: Callable[[xr.DataTree, Diagnostics], Pairs]
+    key_table: Callable[[xr.DataTree], Table]
+    tables: Mapping[str, TableRecord]
+    figures: Mapping[str, FigureRecord]
+    prepare: Callable[[xr.DataTree], xr.DataTree]
+    certificate: Mapping[str, str]
+
+
+def make_table(
+    name: str, record: TableRecord, run: xr.DataTree, diagnostics: Diagnostics
+) -> Table | None:
+    """Make a table of a run; None where it is empty and would say nothing.
+
+    Raises
+    ------
+    RunError
+        If the run lacks a group or variable.
+    """
+    frame = record.make(run, diagnostics)
+    if frame.empty and record.hide_if_empty:
+        return None
+    columns: list[WithTitle] = [column for column in record.columns if column.applies(frame)]
+    shown = frame if record.limit is None else frame.head(record.limit)
+    cells = tuple(
+        tuple(column.cell(row) for column in columns) for row in shown.to_dict(orient="records")
+    )
+    header = tuple(column.title for column in columns)
+    return Table(name, record.title, record.caption, frame, header, cells)
