@@ -84,9 +84,9 @@ def test_a_limited_room_reaches_nothing_else_through_other_rooms(room: str) -> N
 WRONG = {
     "upward": (
         "radiocarbon.made_up",
-        "from bayes_rootc.data.layers import LayerData",
+        "from bayes_rootc.data.layers import TableData",
         "bayes_rootc.radiocarbon.made_up:1: radiocarbon must not import data"
-        " (bayes_rootc.data.layers.LayerData)",
+        " (bayes_rootc.data.table_data.TableData)",
     ),
     "peer": (
         "units",

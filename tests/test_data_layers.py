@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from bayes_rootc.data import tidy
 from bayes_rootc.data.check import check_layers
-from bayes_rootc.data.layers import TABLE_COLUMNS, LayerData, build_layers, table_hash
+from bayes_rootc.data.layers import TABLE_COLUMNS, build_layers
 from bayes_rootc.data.load import load_layers
 from bayes_rootc.data.numbers import to_number
 from bayes_rootc.data.readers import RAW_COLUMNS, READERS, detect, reader_named
+from bayes_rootc.data.table_data import TableData, table_hash
 from bayes_rootc.errors import DataError
 from bayes_rootc.layers import BIOMES
 from bayes_rootc.spec.turnover import DataSection
@@ -50,7 +51,7 @@ def no_bomb(lat: np.ndarray, year: np.ndarray) -> np.ndarray:
     return np.full(lat.shape, 500.0)
 
 
-def build(raw: pd.DataFrame, **select: object) -> LayerData:
+def build(raw: pd.DataFrame, **select: object) -> TableData:
     return build_layers(
         raw,
         source="file",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bayes_rootc.data.layers import LayerData
 from bayes_rootc.data.load import load_layers
 from bayes_rootc.data.locate import LAYER_TABLES, locate_data
+from bayes_rootc.data.table_data import TableData
 from bayes_rootc.spec.turnover import DataSection
 
 EVERYTHING = DataSection(
@@ -19,11 +19,11 @@ EVERYTHING = DataSection(
 
 
 @pytest.fixture(scope="module")
-def layers(data_folder: Path) -> LayerData:
+def layers(data_folder: Path) -> TableData:
     return load_layers(data_folder, DataSection())
 
 
-def test_the_default_selection_keeps_these_layers(layers: LayerData) -> None:
+def test_the_default_selection_keeps_these_layers(layers: TableData) -> None:
     counts = {drop.reason: len(drop.rows) for drop in layers.drops}
     assert (layers.source, layers.format, layers.n_read) == ("real", "tidy", 4136)
     # 4136 rows, 3923 of them with Δ14C, 3917 with year too.
@@ -36,7 +36,7 @@ def test_the_default_selection_keeps_these_layers(layers: LayerData) -> None:
     assert layers.table["delta14c_err"].notna().sum() > 1600
 
 
-def test_layers_and_profiles_of_each_biome(layers: LayerData) -> None:
+def test_layers_and_profiles_of_each_biome(layers: TableData) -> None:
     by_biome = layers.table.groupby("biome")["profile"].agg(["size", "nunique"])
     assert by_biome["size"].tolist() == [378, 164, 725, 502, 143, 111, 43, 12, 769]
     assert by_biome["nunique"].tolist() == [74, 46, 166, 104, 31, 29, 10, 5, 99]
@@ -53,11 +53,11 @@ def test_usable_mineral_layers_are_those_of_the_readme(data_folder: Path) -> Non
     assert (len(thick.table), thick.table["profile"].nunique()) == (2998, 596)
 
 
-def test_the_layers_worth_a_look_are_listed(layers: LayerData) -> None:
+def test_the_layers_worth_a_look_are_listed(layers: TableData) -> None:
     assert layers.implausible["row"].tolist() == [544, 3364, 3365, 3366, 3369, 3370, 3371, 3372]
 
 
-def test_profiles_whose_biome_runs_down_the_column_are_put_right(layers: LayerData) -> None:
+def test_profiles_whose_biome_runs_down_the_column_are_put_right(layers: TableData) -> None:
     assert layers.notes == (
         "16 rows were given the biome of the other rows of their profile "
         "(profiles 214, 217, 218, 219, 220, 221)",
@@ -66,13 +66,13 @@ def test_profiles_whose_biome_runs_down_the_column_are_put_right(layers: LayerDa
     assert set(forest["biome"]) == {3}
 
 
-def test_a_profile_with_two_coordinates_is_one_profile(layers: LayerData) -> None:
+def test_a_profile_with_two_coordinates_is_one_profile(layers: TableData) -> None:
     rows = layers.table[layers.table["profile"] == "187"]
     assert len(rows) == 5 and rows["lon"].nunique() == 2
 
 
 def test_the_original_gives_the_same_layers_as_the_tidy_table(
-    data_folder: Path, layers: LayerData
+    data_folder: Path, layers: TableData
 ) -> None:
     original = load_layers(data_folder / LAYER_TABLES[1], DataSection())
     assert (original.format, original.source) == ("he2016", "file")
@@ -90,7 +90,7 @@ def test_a_table_in_the_folder_knows_its_folder(data_folder: Path) -> None:
 
 
 def test_without_the_grid_the_biomes_of_the_original_are_called_guesses(
-    data_folder: Path, tmp_path: Path, layers: LayerData
+    data_folder: Path, tmp_path: Path, layers: TableData
 ) -> None:
     alone = tmp_path / "Yujie_dataset.csv"
     alone.write_bytes((data_folder / LAYER_TABLES[1]).read_bytes())

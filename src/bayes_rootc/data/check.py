@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bayes_rootc.data.layers import LayerData
 from bayes_rootc.data.load import read_layers
 from bayes_rootc.data.locate import DataLocation, folder_around
+from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import DataError
 from bayes_rootc.layers import BIOMES
 from bayes_rootc.spec.turnover import DataSection
@@ -25,14 +25,14 @@ class CheckReport:
     ----------
     path : str
         The table.
-    layers : LayerData or None
+    layers : TableData or None
         None where the table was refused.
     problems : tuple of str
         Why it was refused: one line for each impossible value or unreadable cell.
     """
 
     path: str
-    layers: LayerData | None
+    layers: TableData | None
     problems: tuple[str, ...]
 
     @property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,74 +9,15 @@ from typing import Any
 import pandas as pd
 
 from bayes_rootc.data.duplicates import IDENTITY, copies
+from bayes_rootc.data.table_data import Drop, TableData, table_hash
 from bayes_rootc.data.validate import AtmosphereMax, implausible, impossible
 from bayes_rootc.errors import DataError
-from bayes_rootc.files import sha256_of_text
 from bayes_rootc.spec.turnover import DataSection
 
 TABLE_COLUMNS = (
     "row", "entry", "site", "profile", "lat", "lon", "biome", "top_cm", "bottom_cm",
     "sample_year", "delta14c", "delta14c_err", "mat", "map",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Drop:
-    """Rows left out for one reason.
-
-    Attributes
-    ----------
-    reason : str
-        Key, such as ``peatland``.
-    text : str
-        The reason for people.
-    rows : tuple of int
-        Data row numbers in the file.
-    """
-
-    reason: str
-    text: str
-    rows: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class LayerData:
-    """The layers that enter a fit, and what became of the rest of the file.
-
-    Attributes
-    ----------
-    table : DataFrame
-        Kept layers in file order, columns :data:`TABLE_COLUMNS`; ``biome`` is one per profile.
-    source : str
-        ``real``, ``simulated`` or ``file``.
-    origin : str
-        Path, or a description of the simulated world.
-    format : str
-        Name of the reader.
-    n_read : int
-        Rows in the file: the kept and the dropped.
-    drops : tuple of Drop
-        By reason; a row is counted under the first that applies.
-    implausible : DataFrame
-        Kept layers worth a look: row, profile, delta14c, sample_year, why.
-    data_hash : str
-        sha256 of the table's content.
-    truth : dict or None
-        Parameters of the simulated world.
-    notes : tuple of str
-        What was changed in the table, and what else its user should know.
-    """
-
-    table: pd.DataFrame
-    source: str
-    origin: str
-    format: str
-    n_read: int
-    drops: tuple[Drop, ...]
-    implausible: pd.DataFrame
-    data_hash: str
-    truth: dict[str, Any] | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,7 +108,7 @@ def build_layers(
     select: DataSection,
     atmosphere_max: AtmosphereMax | None = None,
     truth: dict[str, Any] | None = None,
-) -> LayerData:
+) -> TableData:
     """Validate raw rows and select the layers that enter a fit.
 
     Parameters
@@ -192,7 +131,7 @@ def build_layers(
 
     Returns
     -------
-    LayerData
+    TableData
         Kept layers and counts; ``n_read`` is the sum of both.
 
     Raises
@@ -220,7 +159,7 @@ def build_layers(
         kept = kept[~kept["row"].isin(listed["row"])]
         listed = listed.iloc[:0]
     table = _typed(kept)
-    return LayerData(
+    return TableData(
         table=table,
         source=source,
         origin=origin,
@@ -232,15 +171,6 @@ def build_layers(
         truth=truth,
         notes=notes,
     )
-
-
-def table_hash(table: pd.DataFrame) -> str:
-    """Return the sha256 of a table's content in its order: column names and values, no types."""
-    content = {
-        name: [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in column]
-        for name, column in ((str(name), table[name].tolist()) for name in table.columns)
-    }
-    return sha256_of_text(json.dumps(content, ensure_ascii=False))
 
 
 def _select(raw: pd.DataFrame, select: DataSection) -> tuple[pd.DataFrame, list[Drop]]:

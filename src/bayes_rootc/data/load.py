@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bayes_rootc.data.layers import LayerData, build_layers
+from bayes_rootc.data.layers import build_layers
 from bayes_rootc.data.locate import ENVIRONMENT, DataLocation, locate_data
 from bayes_rootc.data.readers import check_file, detect, reader_named
+from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import DataError
 from bayes_rootc.spec.turnover import DataSection
 
 
-def load_layers(data: Path | None, select: DataSection, format: str | None = None) -> LayerData:
+def load_layers(data: Path | None, select: DataSection, format: str | None = None) -> TableData:
     """Locate, recognise, read, validate and select.
 
     Parameters
@@ -25,7 +26,7 @@ def load_layers(data: Path | None, select: DataSection, format: str | None = Non
 
     Returns
     -------
-    LayerData
+    TableData
         At least one layer.
 
     Raises
@@ -44,7 +45,7 @@ def load_layers(data: Path | None, select: DataSection, format: str | None = Non
 
 def read_layers(
     location: DataLocation, select: DataSection, format: str | None = None
-) -> LayerData:
+) -> TableData:
     """Read and select the layers of a table that was found; there may be none left.
 
     Errors as in :func:`load_layers`.
@@ -61,7 +62,7 @@ def read_layers(
     )
 
 
-def require_layers(layers: LayerData) -> LayerData:
+def require_layers(layers: TableData) -> TableData:
     """Refuse a table of which no layer is left; the counts by reason say why."""
     if layers.table.empty:
         reasons = ", ".join(f"{len(drop.rows)} {drop.text}" for drop in layers.drops)

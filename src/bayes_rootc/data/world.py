@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bayes_rootc.data.covariates import profile_covariates
-from bayes_rootc.data.layers import LayerData, build_layers
+from bayes_rootc.data.layers import build_layers
+from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import DataError
 from bayes_rootc.layers import BIOME_KEYS, BIOMES, depth_basis
 from bayes_rootc.radiocarbon.atmosphere import sample_time, zone_of_latitude
@@ -66,7 +67,7 @@ def simulate_world(
     seed: int = 1,
     truth: Mapping[str, Any] | None = None,
     empty_biomes: tuple[int, ...] = (),
-) -> LayerData:
+) -> TableData:
     """Simulate layers of known truth.
 
     Parameters
@@ -84,7 +85,7 @@ def simulate_world(
 
     Returns
     -------
-    LayerData
+    TableData
         ``truth`` holds the population parameters and the effects of the biomes.
 
     Raises
