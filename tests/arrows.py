@@ -24,6 +24,7 @@ LEVELS = (
     ("data",),
     ("models",),
     ("inference",),
+    ("loss",),
     ("report",),
     ("api",),
     (FACADE,),
@@ -33,8 +34,11 @@ LEVELS = (
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 
 # Third-party packages a room is limited to, and those a room must never meet.
-ONLY = {"radiocarbon": {"numpy", "scipy"}}
-NEVER = {"report": {"pymc", "pytensor", "nutpie"}}
+ONLY = {"radiocarbon": {"numpy", "scipy"}, "loss": {"numpy", "pandas", "xarray"}}
+NEVER = {
+    "loss": {"pymc", "pytensor", "nutpie", "matplotlib"},
+    "report": {"pymc", "pytensor", "nutpie"},
+}
 
 
 @dataclass(frozen=True)

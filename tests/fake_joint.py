@@ -42,6 +42,15 @@ WITHOUT_LAYERS = (8,)
 WITHOUT_NPP = (5, 7, 8, 9)
 WITHOUT_ROOTS = (9,)
 
+SPEC = {
+    "model": "joint",
+    "blocks": [
+        {"model": "turnover", "model_options": {"reference_depth_cm": REFERENCE_CM}},
+        {"model": "stock", "model_options": {"reference_depth_cm": REFERENCE_CM}},
+        *({"model": name} for name in ("bnpp", "f_bnpp", "roots")),
+    ],
+}
+
 Arrays = dict[str, Any]
 
 
@@ -122,11 +131,12 @@ def fake_joint(
         "standard_layer": list(STANDARD_LAYERS),
         "profile": [f"profile {i + 1:04d}" for i in range(n_profiles)],
         "place": places["label"],
+        "root_profile": [str(i + 1) for i in range(n_roots)],
         "npp_site": [f"{places['label'][q]} {BIOME_KEYS[b]}" for q, b in
                      zip(place["npp_site"], tables["npp_site"], strict=True)],
     }  # fmt: skip
     attributes = _attributes(len(layers["top"]), chains, draws, simulated, False)
-    attributes |= {"spec": json.dumps({"model": "joint"}), "model": "joint"}
+    attributes |= {"spec": json.dumps(SPEC), "model": "joint"}
     return xr.DataTree.from_dict(
         {"/": xr.Dataset(attrs=attributes)}
         | {name: _dataset(content, coords) for name, content in groups.items()}
@@ -334,11 +344,17 @@ def _constant(
         "root_place_index": ("root_profile", place["root_profile"]),
         "d50_cm": ("root_profile", d50),
         "d95_cm": ("root_profile", d50 * rng.uniform(3.0, 9.0, len(d50))),
-        **{name: ("place", places[name]) for name in ("lat", "lon", "gridded_npp")},
+        "lat": ("layer", places["lat"][place["profile"]][profile]),
+        "lon": ("layer", places["lon"][place["profile"]][profile]),
+        "place_lat": ("place", places["lat"]),
+        "place_lon": ("place", places["lon"]),
+        "gridded_npp": ("place", places["gridded_npp"]),
         "components": (("place", "component"), places["components"]),
         "n_layers": counted(biome[profile]),
         "n_densities": counted(biome[profile]),
         "n_profiles": counted(biome),
+        "n_density_profiles": counted(biome),
+        "n_root_sites": counted(tables["root_profile"]),
         "n_bnpp_sites": counted(tables["npp_site"]),
         "n_f_bnpp_sites": counted(tables["npp_site"]),
         "n_root_profiles": counted(tables["root_profile"]),

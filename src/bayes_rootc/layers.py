@@ -201,6 +201,7 @@ VARIABLES = {
     },
     "eta": Variable("ln yr-1", "ln k of a profile at the reference depth"),
     "eta_rho": Variable("ln Mg C ha-1 cm-1", "ln carbon density of a profile at 20 cm"),
+    "place_rho": Variable("1", "effect of the profile's site on ln carbon density"),
     "kappa": Variable("1", "change of a profile's ln carbon density with its own ln k"),
     "bd_intercept": Variable(
         "ln g cm-3", "ln bulk density where ln carbon density and depth are 0"
@@ -218,6 +219,14 @@ VARIABLES = {
     "tau_ratio": Variable("1", "standard deviation of ln ln(D95/D50) within a site"),
     "biome_correlation": Variable("1", "correlation of the biome effects of two quantities"),
     # their data, and what follows for layers and sites
+    "bnpp_observed": Variable("ln Mg C ha-1 yr-1", "ln BNPP of a record"),
+    "f_bnpp_observed": Variable("logit 1", "logit BNPP/NPP of a record"),
+    "d50_observed": Variable("ln cm", "ln D50 of a root profile"),
+    "ratio_observed": Variable("1", "ln ln(D95/D50) of a root profile"),
+    "d50": Variable("ln cm", "ln D50"),
+    "ratio": Variable("1", "ln ln(D95/D50)"),
+    "place_lat": Variable("degrees_north", "latitude of the place"),
+    "place_lon": Variable("degrees_east", "longitude of the place"),
     "rho": Variable("Mg C ha-1 cm-1", "carbon density"),
     "bnpp": Variable("Mg C ha-1 yr-1", "belowground net primary production"),
     "npp": Variable("Mg C ha-1 yr-1", "net primary production"),
@@ -242,6 +251,8 @@ VARIABLES = {
     "variable_mean": Variable("1", "mean of a variable, as it entered"),
     "variable_sd": Variable("1", "standard deviation of a variable, as it entered"),
     "n_densities": Variable("1", "layers of known carbon content or bulk density in the biome"),
+    "n_density_profiles": Variable("1", "profiles of known carbon content or bulk density"),
+    "n_root_sites": Variable("1", "sites with root profiles in the biome"),
     "n_bnpp_sites": Variable("1", "sites with BNPP in the biome"),
     "n_f_bnpp_sites": Variable("1", "sites with BNPP and NPP in the biome"),
     "n_root_profiles": Variable("1", "root profiles in the biome"),

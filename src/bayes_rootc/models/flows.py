@@ -138,7 +138,7 @@ def _ln_fraction(depth_cm: Floats, ln_d50: Floats, ln_ratio: Floats) -> Floats:
 
 
 def biome_flows(
-    draws: Mapping[str, Floats], mean: Floats, covariance: Floats, *, reference_cm: float
+    draws: Mapping[str, Floats], mean: Floats, covariance: Floats, reference_cm: float
 ) -> dict[str, Floats]:
     """Flows of each biome: mean over its sites, and at its typical (median) site.
 
