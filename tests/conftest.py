@@ -57,10 +57,10 @@ def short_spec() -> TurnoverSpec:
 @pytest.fixture(scope="session")
 def small_fit(short_spec: TurnoverSpec, tmp_path_factory: pytest.TempPathFactory) -> Fit:
     """Return one real fit of a small simulated world, made once for all tests."""
-    from bayes_rootc.inference.fit import fit_layers
+    from bayes_rootc.inference.fit import fit_model
 
     world = simulate_world(short_spec, 60, seed=5)
-    return fit_layers(short_spec, world, tmp_path_factory.mktemp("runs") / "small")
+    return fit_model(short_spec, world, tmp_path_factory.mktemp("runs") / "small")
 
 
 @pytest.hookimpl(tryfirst=True)

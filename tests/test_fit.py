@@ -15,7 +15,7 @@ import xarray as xr
 from bayes_rootc.data.world import simulate_world
 from bayes_rootc.errors import RunError, WriteError
 from bayes_rootc.inference import store
-from bayes_rootc.inference.fit import Fit, fit_layers, is_current, open_run
+from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
 from bayes_rootc.inference.gate import POPULATION, judge, summarise
 from bayes_rootc.inference.store import load_run, read_tree, write_tree
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, VARIABLES
@@ -82,7 +82,7 @@ def test_typical_site_is_younger_than_the_mean_over_sites(small_fit: Fit) -> Non
 
 
 def test_same_seed_same_numbers(small_fit: Fit, short_spec: TurnoverSpec, tmp_path: Path) -> None:
-    again = fit_layers(short_spec, simulate_world(short_spec, 60, seed=5), tmp_path / "again")
+    again = fit_model(short_spec, simulate_world(short_spec, 60, seed=5), tmp_path / "again")
     for group, name in (
         ("posterior", "tau"),
         ("derived", "k"),
@@ -105,13 +105,13 @@ def test_run_that_is_there_is_not_replaced_unasked(
 ) -> None:
     world = simulate_world(short_spec, 60, seed=6)
     with pytest.raises(RunError, match="holds a run already; choose another name"):
-        fit_layers(short_spec, world, small_fit.folder)
+        fit_model(short_spec, world, small_fit.folder)
 
 
 def test_folder_with_other_files_is_left_alone(short_spec: TurnoverSpec, tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("chapter 1")
     with pytest.raises(RunError, match="holds other files"):
-        fit_layers(short_spec, simulate_world(short_spec, 60), tmp_path, overwrite=True)
+        fit_model(short_spec, simulate_world(short_spec, 60), tmp_path, overwrite=True)
 
 
 def test_stale_run_is_refused_unless_allowed(small_fit: Fit, short_spec: TurnoverSpec) -> None:

@@ -12,17 +12,19 @@ import pandas as pd
 
 from bayes_rootc.data.check import CheckReport
 from bayes_rootc.data.check import check_layers as _check_layers
-from bayes_rootc.data.layers import LayerData
+from bayes_rootc.data.inputs import Inputs, as_inputs, load_inputs
+from bayes_rootc.data.joint_world import simulate_inputs
 from bayes_rootc.data.load import read_layers as _read_located
 from bayes_rootc.data.load import require_layers
 from bayes_rootc.data.locate import DataLocation, locate_data
+from bayes_rootc.data.table_data import TableData
 from bayes_rootc.data.world import simulate_world as _simulate_world
 from bayes_rootc.errors import AtmosphereError, DataError
 from bayes_rootc.radiocarbon.atmosphere import load_atmosphere, zone_of_latitude
 from bayes_rootc.radiocarbon.one_pool import pool_delta14c
 from bayes_rootc.radiocarbon.sample import SampleTurnover, sample_turnover
 from bayes_rootc.radiocarbon.table import Input
-from bayes_rootc.spec.load import load_spec
+from bayes_rootc.spec.load import Spec, load_spec, load_turnover
 from bayes_rootc.spec.locate import find_model
 from bayes_rootc.spec.turnover import DataSection, TurnoverSpec
 from bayes_rootc.units import k_from_turnover
@@ -35,19 +37,20 @@ if TYPE_CHECKING:
 DEFAULT_WORLD = 600
 """Layers of the simulated world that is fitted where there are no real data."""
 
+TABLE_NAMES = {"layers": "layers", "npp": "records of BNPP", "roots": "root profiles"}
+
 
 @dataclass(frozen=True)
 class Source:
-    """The layers of a fit and the folder that may hold the monthly atmosphere."""
+    """What enters a fit, and one line for people about where it comes from."""
 
-    layers: LayerData
-    folder: Path | None
+    inputs: Inputs
     text: str
 
 
 def read_layers(
     data: Path | str | None = None, *, format: str | None = None, **select: Any
-) -> LayerData:
+) -> TableData:
     """Read, check and select layers.
 
     Parameters
@@ -62,7 +65,7 @@ def read_layers(
 
     Returns
     -------
-    LayerData
+    TableData
         ``.table`` is a DataFrame with one row a layer; ``.drops`` says what was left out and why.
 
     Raises
@@ -83,7 +86,7 @@ def check_layers(data: Path | str, *, format: str | None = None, **select: Any) 
     return _check_layers(Path(data), DataSection(**select), format)
 
 
-def simulate_world(n_layers: int = DEFAULT_WORLD, seed: int = 1, **options: Any) -> LayerData:
+def simulate_world(n_layers: int = DEFAULT_WORLD, seed: int = 1, **options: Any) -> TableData:
     """Simulate layers of known truth; see :func:`bayes_rootc.data.world.simulate_world`.
 
     Examples
@@ -92,7 +95,7 @@ def simulate_world(n_layers: int = DEFAULT_WORLD, seed: int = 1, **options: Any)
     >>> len(world.table), world.source
     (50, 'simulated')
     """
-    return _simulate_world(load_spec(find_model("turnover")), n_layers, seed, **options)
+    return _simulate_world(load_turnover(find_model("turnover")), n_layers, seed, **options)
 
 
 def turnover(
@@ -175,23 +178,30 @@ def forward_curve(
     return pd.DataFrame({"year": years, "delta14c": pool_delta14c(k, atmosphere, years)[0]})
 
 
+def default_model(data: Path | str | None = None) -> str:
+    """Name of the model to fit where none is named: ``joint``, or ``turnover`` to a lone table."""
+    location = locate_data(_path(data))
+    return "turnover" if location is not None and location.source == "file" else "joint"
+
+
 def find_source(
-    spec: TurnoverSpec,
+    spec: Spec,
     data: Path | str | None = None,
     *,
     format: str | None = None,
     simulated: int | None = None,
     world_seed: int = 1,
 ) -> Source:
-    """Find the layers to fit: those asked for, else real data, else a simulated world.
+    """Find the data to fit: those asked for, else real data, else a simulated world.
 
     Parameters
     ----------
-    spec : TurnoverSpec
+    spec : Spec
     data, format
         As for :func:`read_layers`.
     simulated : int, optional
-        Simulate about this many layers instead of looking for data.
+        Simulate about this many layers (and the other tables in proportion) instead of looking
+        for data.
     world_seed : int
         Seed of the simulated world.
     """
@@ -200,33 +210,60 @@ def find_source(
     location = None if simulated is not None else locate_data(_path(data))
     if location is None:
         size = DEFAULT_WORLD if simulated is None else simulated
-        layers = _simulate_world(spec, size, world_seed)
         why = "no real data found" if simulated is None else "asked for"
-        text = f"data: SIMULATED world of known truth ({why}), {len(layers.table)} layers"
-        return Source(layers, None, f"{text}, seed {world_seed}")
-    layers = require_layers(_read_located(location, spec.data, format))
-    return Source(layers, location.folder, _describe(location, layers))
+        inputs = _simulated(spec, size, world_seed)
+        text = f"data: SIMULATED world of known truth ({why}), {_sizes(inputs)}, seed {world_seed}"
+        return Source(inputs, text)
+    inputs = _located(spec, location, format)
+    kind = "real" if location.source == "real" else "your file"
+    found = f"{kind}, {inputs.origin} (found by {location.found_by})"
+    return Source(inputs, f"data: {found}, {_sizes(inputs)} kept")
+
+
+def _simulated(spec: Spec, n_layers: int, seed: int) -> Inputs:
+    if isinstance(spec, TurnoverSpec):
+        return as_inputs(_simulate_world(spec, n_layers, seed), None)
+    return simulate_inputs(spec, n_layers, seed)
+
+
+def _located(spec: Spec, location: DataLocation, format: str | None) -> Inputs:
+    if isinstance(spec, TurnoverSpec):
+        layers = require_layers(_read_located(location, spec.data, format))
+        return as_inputs(layers, location.folder)
+    if format is not None:
+        raise DataError(f"format {format} is for a table of layers; fit the model turnover to it")
+    return load_inputs(location, spec)
+
+
+def _sizes(inputs: Inputs) -> str:
+    parts = []
+    for name, table in inputs.tables.items():
+        kept, read = len(table.table), table.n_read
+        count = f"{kept}" if kept == read else f"{kept} of {read}"
+        parts.append(f"{count} {TABLE_NAMES[name]}")
+    return ", ".join(parts)
 
 
 def fit(
-    spec: TurnoverSpec | Path | str = "turnover",
-    data: LayerData | Path | str | None = None,
+    spec: Spec | Path | str | None = None,
+    data: Inputs | TableData | Path | str | None = None,
     *,
-    folder: Path | str = "runs/turnover",
+    folder: Path | str | None = None,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
     **source: Any,
 ) -> Fit:
-    """Fit the turnover model and store the run.
+    """Fit a model and store the run.
 
     Parameters
     ----------
-    spec : TurnoverSpec, path or str
-        A model file, or the name of one that comes with the package.
-    data : LayerData, path, optional
-        Layers, or where they are; real data where they are found, else a simulated world.
-    folder : path
-        Folder of the run.
+    spec : Spec, path or str, optional
+        A model file, or the name of one that comes with the package; :func:`default_model`
+        chooses where none is named.
+    data : Inputs, TableData, path, optional
+        Tables, or where they are; real data where they are found, else a simulated world.
+    folder : path, optional
+        Folder of the run; ``runs/`` and the model's name by default.
     overwrite : bool
         Replace a run that is there.
     say : callable
@@ -239,20 +276,23 @@ def fit(
     Fit
         ``.run`` is an xarray DataTree, ``.diagnostics`` the outcome of the gate.
     """
-    from bayes_rootc.inference.fit import fit_layers
+    from bayes_rootc.inference.fit import fit_model
 
-    if not isinstance(spec, TurnoverSpec):
+    is_read = isinstance(data, Inputs | TableData)
+    if spec is None:
+        lone = isinstance(data, TableData)
+        spec = "turnover" if lone else default_model(None if is_read else data)  # type: ignore[arg-type]
+    if isinstance(spec, Path | str):
         spec = load_spec(find_model(spec))
-    if isinstance(data, LayerData):
+    if isinstance(data, Inputs | TableData):
         if source:
-            raise DataError(f"{', '.join(source)}: not for layers that are read already")
-        found = Source(data, None, f"data: {data.origin}")
+            raise DataError(f"{', '.join(source)}: not for data that are read already")
+        found = Source(as_inputs(data, None), f"data: {data.origin}")
     else:
         found = find_source(spec, data, **source)
     say(found.text)
-    return fit_layers(
-        spec, found.layers, Path(folder), data_folder=found.folder, overwrite=overwrite, say=say
-    )
+    target = Path(folder) if folder is not None else Path("runs") / spec.model
+    return fit_model(spec, found.inputs, target, overwrite=overwrite, say=say)
 
 
 def load_run(folder: Path | str, **checks: Any) -> xr.DataTree:
@@ -264,11 +304,3 @@ def load_run(folder: Path | str, **checks: Any) -> xr.DataTree:
 
 def _path(data: Path | str | None) -> Path | None:
     return None if data is None else Path(data)
-
-
-def _describe(location: DataLocation, layers: LayerData) -> str:
-    kind = "real" if location.source == "real" else "your file"
-    return (
-        f"data: {kind}, {location.layers} (found by {location.found_by}), "
-        f"{len(layers.table)} of {layers.n_read} layers kept"
-    )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bayes_rootc.inference.fit import Fit
-    from bayes_rootc.spec.turnover import TurnoverSpec
+    from bayes_rootc.spec.load import Spec
 
 HELP = "fit a model file to layers and store the run"
 EPILOG = """examples:
-  fit                                     the turnover model on what data there are
-  fit models/turnover.toml --data FOLDER  real data
-  fit --data my_layers.csv --name mine    a table of your own, kept as runs/mine
+  fit                                     the joint model on what data there are
+  fit turnover --data FOLDER              turnover only, real data
+  fit --data my_layers.csv --name mine    a table of your own (turnover), kept as runs/mine
+  fit stock                               one block: stock, bnpp, f_bnpp, roots
   fit --simulated 300                     a world of known truth
   fit --draws 200 --tune 300              a quick look
 
@@ -29,7 +30,9 @@ SHOWN_LAYERS = ("0-20", "40-60", "100-150")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("model", nargs="?", default="turnover", help="model file or its name")
+    parser.add_argument(
+        "model", nargs="?", help="model file or its name; joint if absent, turnover to a lone table"
+    )
     parser.add_argument("--data", type=Path, metavar="PATH", help="data folder or table")
     parser.add_argument("--format", metavar="NAME", help="format; recognised if absent")
     parser.add_argument("--simulated", type=int, metavar="N", help="simulate about N layers")
@@ -51,33 +54,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, report, print; returns the exit code."""
-    from bayes_rootc.api import find_source
+    from bayes_rootc.api import default_model, find_source
     from bayes_rootc.errors import RunError
-    from bayes_rootc.inference.fit import fit_layers, is_current, open_run
+    from bayes_rootc.inference.fit import fit_model, is_current, open_run
     from bayes_rootc.inference.progress import Progress
     from bayes_rootc.spec.load import load_spec
     from bayes_rootc.spec.locate import find_model
 
-    spec = _with_sampler(load_spec(find_model(args.model)), args)
+    model = args.model
+    if model is None:
+        model = "joint" if args.simulated is not None else default_model(args.data)
+    spec = _with_sampler(load_spec(find_model(model)), args)
     source = find_source(
         spec, args.data, format=args.format, simulated=args.simulated, world_seed=args.world_seed
     )
     _say(source.text)
-    name = args.name or Path(args.model).stem
+    name = args.name or Path(model).stem
     if name in (".", "..") or Path(name).name != name:
         raise RunError(
             f"--name {name}: a name is not a path; use --runs for the folder of the runs"
         )
     folder = args.runs / name
-    if is_current(folder, spec, source.layers, source.folder):
+    if is_current(folder, spec, source.inputs):
         _say(f"{folder} holds just this fit already (same model, data, seed and version)")
         fit = open_run(folder)
     else:
-        fit = fit_layers(
+        fit = fit_model(
             spec,
-            source.layers,
+            source.inputs,
             folder,
-            data_folder=source.folder,
             overwrite=args.overwrite,
             cores=args.cores,
             say=_say,
@@ -92,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if fit.diagnostics["passed"] else NOT_CONVERGED
 
 
-def _with_sampler(spec: TurnoverSpec, args: argparse.Namespace) -> TurnoverSpec:
+def _with_sampler(spec: Spec, args: argparse.Namespace) -> Spec:
     """Replace settings of the sampler by those of the command line, checked like the file's."""
     from bayes_rootc.spec.load import dump_spec, parse_spec
 

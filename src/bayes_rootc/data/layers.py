@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from bayes_rootc.spec.turnover import DataSection
 TABLE_COLUMNS = (
     "row", "entry", "site", "profile", "lat", "lon", "biome", "top_cm", "bottom_cm",
     "sample_year", "delta14c", "delta14c_err", "mat", "map",
+    "pct_c", "bulk_density", "coarse",
 )  # fmt: skip
 
 
@@ -96,6 +98,9 @@ REASONS = (
     # Last, so that a copy goes only where the row that it copies stays.
     Reason("duplicate", "copy of another row (keep with data.keep_duplicates)", _duplicates),
 )
+DENSITY_COLUMNS = ("pct_c", "bulk_density", "coarse")
+"""What the carbon density of a layer is made of; any may be missing."""
+
 IMPLAUSIBLE = ("implausible", "implausible Δ14C (keep with data.keep_implausible)")
 
 
@@ -158,6 +163,8 @@ def build_layers(
         drops.append(Drop(*IMPLAUSIBLE, tuple(int(row) for row in listed["row"])))
         kept = kept[~kept["row"].isin(listed["row"])]
         listed = listed.iloc[:0]
+    kept, filled = _without_filled(kept, select)
+    notes += filled
     table = _typed(kept)
     return TableData(
         table=table,
@@ -220,6 +227,26 @@ def _guessed_biomes(raw: pd.DataFrame) -> tuple[str, ...]:
         f"{guessed} rows have a biome from their vegetation label and a climate estimated without "
         f"the grid of a data folder; grasslands and shrublands may belong to another biome",
     )
+
+
+def _without_filled(
+    kept: pd.DataFrame, select: DataSection
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Empty what compilers filled in; add the columns that a format does not have."""
+    kept = kept.copy()
+    notes = []
+    for name in DENSITY_COLUMNS:
+        if name not in kept:
+            kept[name] = math.nan
+        filled = kept.get(f"{name}_filled", pd.Series(False, kept.index)).astype(bool)
+        filled &= kept[name].notna() & (not select.keep_filled)
+        if filled.any():
+            kept[name] = kept[name].where(~filled)
+            notes.append(
+                f"{int(filled.sum())} values of {name} were filled in by the compilers and are not "
+                "used (keep with data.keep_filled)"
+            )
+    return kept, tuple(notes)
 
 
 def _typed(kept: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,9 @@ RAW_COLUMNS = (
 )  # fmt: skip
 """Columns of the frame that every reader returns: one row per data row, nothing dropped.
 
+Where a format has them, also ``pct_c`` (%), ``bulk_density`` (g cm-3), ``coarse`` (volume
+fraction), and ``pct_c_filled``, ``bulk_density_filled`` for values that compilers filled in.
+
 ``row`` counts data rows from 1; ``biome`` to ``map`` are floats, NaN where missing; the last five
 are truth values. ``duplicate`` marks a copy of another row which is itself not marked.
 """

@@ -36,6 +36,11 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
     "organic": ("organic_layer", "organic"),
     "peat": ("peatland", "peat"),
     "qc_flags": ("qc_flags",),
+    "pct_c": ("pct_c",),
+    "bulk_density": ("bulk_density",),
+    "coarse": ("coarse",),
+    "pct_c_origin": ("pct_c_origin",),
+    "bulk_density_origin": ("bulk_density_origin",),
     "original_top": ("layer_top_orig_cm",),
     "original_bottom": ("layer_bottom_orig_cm",),
 }
@@ -43,9 +48,10 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
 
 NUMBERS = (
     "lat", "lon", "top_cm", "bottom_cm", "sample_year", "delta14c", "delta14c_err", "mat", "map",
-    "original_top", "original_bottom",
+    "original_top", "original_bottom", "pct_c", "bulk_density", "coarse",
 )  # fmt: skip
 DUPLICATE_FLAG = "same_place_depth_d14c_as_other_row"
+FILLED = "filled_by_compilers"
 MODERN_FLAG = "fraction_modern_text_modern"
 UNPUBLISHED = "npublished"
 TELLING = 4
@@ -66,7 +72,7 @@ def read(path: Path, folder: Path | None = None) -> pd.DataFrame:  # noqa: ARG00
     path : Path
         CSV in UTF-8; depths in cm below the top of the mineral soil, Δ14C and its error in ‰,
         sample year as calendar year, mat in degC, map in mm yr-1, biome as number 1-9, key or
-        name.
+        name, pct_c in percent, bulk_density in g cm-3, coarse as volume fraction.
     folder : Path, optional
         Not used: the table names its biomes.
 
@@ -103,6 +109,8 @@ def read(path: Path, folder: Path | None = None) -> pd.DataFrame:  # noqa: ARG00
     flagged = pd.Series([DUPLICATE_FLAG in flags.split(";") for flags in found["qc_flags"]])
     raw["duplicate"] = _copies(raw, flagged)
     raw["unmeasured"] = [MODERN_FLAG in flags.split(";") for flags in found["qc_flags"]]
+    for name in ("pct_c", "bulk_density"):
+        raw[f"{name}_filled"] = [origin == FILLED for origin in found[f"{name}_origin"]]
     return raw.drop(columns=["original_top", "original_bottom"])
 
 

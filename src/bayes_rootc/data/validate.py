@@ -37,6 +37,13 @@ def _outside(column: str, low: float, high: float) -> Callable[[pd.DataFrame], p
     return lambda raw: (raw[column] < low) | (raw[column] > high)
 
 
+def _outside_if_there(column: str, low: float, high: float) -> Callable[[pd.DataFrame], pd.Series]:
+    # Not every format has the column.
+    return lambda raw: (
+        _outside(column, low, high)(raw) if column in raw else pd.Series(False, raw.index)
+    )
+
+
 def _missing_code(column: str) -> Callable[[pd.DataFrame], pd.Series]:
     return lambda raw: raw[column].isin(MISSING_CODES)
 
@@ -77,6 +84,19 @@ RULES = (
     ),
     Rule("mat", _outside("mat", -60, 50), "a mean annual temperature lies between -60 and 50 °C"),
     Rule("map", _outside("map", 0, 15000), "annual precipitation lies between 0 and 15000 mm"),
+    *(
+        Rule(column, _outside_if_there(column, low, high), right)
+        for column, low, high, right in (
+            (
+                "pct_c",
+                1e-9,
+                100.0,
+                "percent C lies above 0, up to 100; leave it empty if unknown",
+            ),
+            ("bulk_density", 1e-9, 3.0, "a bulk density lies above 0 and up to 3 g cm-3"),
+            ("coarse", 0.0, 0.99, "coarse is a volume fraction between 0 and 0.99, not percent"),
+        )
+    ),
     Rule(
         "profile",
         lambda raw: (raw["profile"] == "") & raw["delta14c"].notna(),

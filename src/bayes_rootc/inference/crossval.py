@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_rootc.data.layers import LayerData
+from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import SamplingInterrupted, SpecError
 from bayes_rootc.inference.baselines import BASELINES
 from bayes_rootc.inference.fit import target_acceptance
@@ -84,7 +84,7 @@ class CrossValidation:
 
 def cross_validate(
     spec: TurnoverSpec,
-    layers: LayerData,
+    layers: TableData,
     folder: Path | None = None,
     *,
     n_folds: int = 5,
@@ -101,7 +101,7 @@ def cross_validate(
     ----------
     spec : TurnoverSpec
         Its sampler settings give way to 2 chains of 500 + 500 draws.
-    layers : LayerData
+    layers : TableData
     folder : Path, optional
         Data folder with the monthly atmosphere; the packaged tables otherwise.
     n_folds : int

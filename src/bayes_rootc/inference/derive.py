@@ -14,6 +14,7 @@ from bayes_rootc.inference.constants import (
     biome_covariates,
     constant_data,
 )
+from bayes_rootc.inference.derive_layers import Groups, kept_draws, per_layer
 from bayes_rootc.inference.predictive import (
     biome_predictions,
     flat_draws,
@@ -21,20 +22,15 @@ from bayes_rootc.inference.predictive import (
     layer_means,
     prior_delta14c,
     prior_draws,
-    replicate_delta14c,
 )
-from bayes_rootc.inference.recover import layer_modes, recover_theta
 from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, VARIABLES
-from bayes_rootc.models.assemble import Problem
+from bayes_rootc.models.assemble import LayerLikelihood, Problem
+from bayes_rootc.spec.load import Spec
 from bayes_rootc.spec.turnover import TurnoverSpec
-from bayes_rootc.units import Floats
 
 PRIOR_DRAWS = 2000
 PRIOR_PREDICTIVE_DRAWS = 200
-MODES_KEPT = 2
-
-Groups = dict[str, xr.Dataset]
 
 
 def build_tree(
@@ -68,15 +64,18 @@ def build_tree(
         {"delta14c": (("chain", "draw", "layer"), log_likelihood.reshape(*shape, -1))},
         {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
     )
-    kept = _kept_draws(shape, spec.sampler.keep_draws)
-    groups |= _per_layer(spec, problem, mu, flat["tau"], shape=shape, kept=kept, rng=streams[1])
+    kept = kept_draws(shape, spec.sampler.keep_draws)
+    df, tau = spec.likelihood.student_t_df, flat["tau"]
+    groups |= per_layer(problem, df, mu, tau, shape=shape, kept=kept, rng=streams[1])
     groups["derived"] = groups["derived"].merge(_per_biome(spec, problem, posterior))
     groups |= _prior_groups(spec, problem, streams[2])
     groups["observed_data"] = xr.Dataset({"delta14c": ("layer", problem.layers["delta14c"])})
     groups["constant_data"] = constant_data(problem)
     for group in groups.values():
-        _describe(group)
-    root = xr.Dataset(attrs=_attributes(spec, draws, certificate, problem))
+        describe(group)
+    root = xr.Dataset(
+        attrs=attributes(spec, draws, certificate, notes=problem.notes, likelihood=problem)
+    )
     return xr.DataTree.from_dict({"/": root, **groups})
 
 
@@ -98,54 +97,6 @@ def _with_all_biomes(
         predicted = wide[centre] + wide[spread] * xr.DataArray(noise, dims=wide[effect].dims)
         wide[effect] = wide[effect].fillna(predicted).transpose("chain", "draw", "biome")
     return wide
-
-
-def _kept_draws(shape: tuple[int, int], wanted: int) -> np.ndarray:
-    per_chain = max(1, min(shape[1], wanted // shape[0]))
-    return np.unique(np.linspace(0, shape[1] - 1, per_chain).round().astype(int))
-
-
-def _per_layer(
-    spec: TurnoverSpec,
-    problem: Problem,
-    mu: Floats,
-    tau: Floats,
-    *,
-    shape: tuple[int, int],
-    kept: np.ndarray,
-    rng: np.random.Generator,
-) -> Groups:
-    mu = mu.reshape(*shape, -1)[:, kept].reshape(shape[0] * len(kept), -1)
-    tau = tau.reshape(shape)[:, kept].ravel()
-    theta_grid = problem.table.theta
-    recovered = recover_theta(theta_grid, problem.log_likelihood, mu, tau, rng)
-    df = spec.likelihood.student_t_df
-    replicate = replicate_delta14c(mu, tau, problem.table, scale=problem.scale, df=df, rng=rng)
-    dims = ("chain", "draw_kept", "layer")
-    coords = {"chain": np.arange(shape[0]), "draw_kept": kept}
-    shaped = (shape[0], len(kept), -1)
-    k = np.exp(recovered.theta).reshape(shaped).astype(np.float32)
-    modes = layer_modes(theta_grid, recovered.mass)
-    mass = np.full((len(modes), MODES_KEPT), np.nan)
-    c_age = np.full((len(modes), MODES_KEPT), np.nan)
-    for i, found in enumerate(modes):
-        for j, mode in enumerate(found[:MODES_KEPT]):
-            mass[i, j], c_age[i, j] = mode.mass, np.exp(-mode.median)
-    return {
-        "posterior_predictive": xr.Dataset(
-            {"delta14c": (dims, replicate.reshape(shaped).astype(np.float32))}, coords
-        ),
-        "derived": xr.Dataset(
-            {
-                "k": (dims, k),
-                "c_age": (dims, 1.0 / k),
-                "n_modes": ("layer", np.array([len(found) for found in modes])),
-                "mode_mass": (("layer", "mode"), mass),
-                "mode_c_age": (("layer", "mode"), c_age),
-            },
-            coords,
-        ),
-    }
 
 
 def _per_biome(spec: TurnoverSpec, problem: Problem, posterior: xr.Dataset) -> xr.Dataset:
@@ -190,31 +141,39 @@ def _prior_groups(spec: TurnoverSpec, problem: Problem, rng: np.random.Generator
     }
 
 
-def _describe(group: xr.Dataset) -> None:
+def describe(group: xr.Dataset) -> None:
     """Give every variable its unit and long name; a variable without an entry is an error."""
     for name, array in group.data_vars.items():
         known = VARIABLES[str(name)]
         array.attrs.update(units=known.units, long_name=known.long_name)
 
 
-def _attributes(
-    spec: TurnoverSpec, draws: Draws, certificate: Mapping[str, Any], problem: Problem
+def attributes(
+    spec: Spec,
+    draws: Draws,
+    certificate: Mapping[str, Any],
+    *,
+    notes: tuple[str, ...],
+    likelihood: LayerLikelihood | None,
 ) -> dict[str, Any]:
+    """Attributes of the root: the birth certificate, as text and numbers."""
     plain = ("spec_hash", "data_hash", "version", "seed", "created", "source", "origin",
-             "data_format", "n_read", "atmosphere_hash")  # fmt: skip
+             "data_format", "n_read", "atmosphere_hash", "model")  # fmt: skip
     sizes = draws.posterior.sizes
-    return {
+    content = {
         **{name: certificate[name] for name in plain},
         **{
             name: json.dumps(certificate[name], ensure_ascii=False)
             for name in ("spec", "drops", "truth", "engines", "implausible")
         },
-        "notes": json.dumps(problem.notes, ensure_ascii=False),
+        "notes": json.dumps(notes, ensure_ascii=False),
         "status": "complete" if draws.complete else "partial",
         "chains": sizes["chain"],
         "tune": spec.sampler.tune,
         "draws": sizes["draw"],
         "draws_asked": spec.sampler.draws,
-        "initial": spec.atmosphere.initial,
-        "atmosphere_source": "; ".join(sorted(atmosphere_sources(problem))),
     }
+    if likelihood is not None:
+        content["initial"] = likelihood.received.initial
+        content["atmosphere_source"] = "; ".join(sorted(atmosphere_sources(likelihood)))
+    return content

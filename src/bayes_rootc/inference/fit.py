@@ -12,11 +12,12 @@ from typing import Any
 
 import xarray as xr
 
-from bayes_rootc.data.layers import LayerData
+from bayes_rootc.data.inputs import Inputs, as_inputs
+from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing, write_text
-from bayes_rootc.inference.derive import build_tree
 from bayes_rootc.inference.gate import judge, summarise
+from bayes_rootc.inference.kinds import Kind, kind_of
 from bayes_rootc.inference.progress import Progress
 from bayes_rootc.inference.run_folder import (
     RunFolder,
@@ -29,10 +30,9 @@ from bayes_rootc.inference.run_folder import (
 )
 from bayes_rootc.inference.sampling import Draws, compile_model, read_draws, sample
 from bayes_rootc.inference.store import load_run, peak_memory_gib, write_tree
-from bayes_rootc.models.assemble import Problem, assemble, atmosphere_hash, atmosphere_input
-from bayes_rootc.models.design import Design
-from bayes_rootc.spec.load import spec_hash
-from bayes_rootc.spec.turnover import SamplerSection, TurnoverSpec
+from bayes_rootc.models.assemble import atmosphere_hash, atmosphere_of
+from bayes_rootc.radiocarbon.table import Input
+from bayes_rootc.spec.load import Spec, spec_hash
 from bayes_rootc.version import __version__
 
 Say = Callable[[str], None]
@@ -56,10 +56,10 @@ class Fit:
 
 
 def is_current(
-    path: Path, spec: TurnoverSpec, layers: LayerData, data_folder: Path | None = None
+    path: Path, spec: Spec, data: Inputs | TableData, data_folder: Path | None = None
 ) -> bool:
     """Tell whether a folder holds the whole fit of just this spec, data, atmosphere, version."""
-    folder = RunFolder(path)
+    folder, inputs = RunFolder(path), as_inputs(data, data_folder)
     try:
         certificate = read_certificate(folder)
         load_run(path)
@@ -68,16 +68,16 @@ def is_current(
     wanted = {
         "status": "complete",
         "spec_hash": spec_hash(spec),
-        "data_hash": layers.data_hash,
+        "data_hash": inputs.data_hash,
         "version": __version__,
-        "atmosphere_hash": atmosphere_hash(atmosphere_input(spec, data_folder)),
+        "atmosphere_hash": _atmosphere(atmosphere_of(spec, inputs.folder)),
     }
     return all(certificate.get(name) == value for name, value in wanted.items())
 
 
-def fit_layers(
-    spec: TurnoverSpec,
-    layers: LayerData,
+def fit_model(
+    spec: Spec,
+    data: Inputs | TableData,
     path: Path,
     *,
     data_folder: Path | None = None,
@@ -86,16 +86,17 @@ def fit_layers(
     say: Say = lambda _: None,
     progress: Progress | None = None,
 ) -> Fit:
-    """Fit the turnover model and store the run.
+    """Fit a model and store the run.
 
     Parameters
     ----------
-    spec : TurnoverSpec
-    layers : LayerData
+    spec : Spec
+    data : Inputs or TableData
+        Layers are enough for the turnover model.
     path : Path
         Folder of the run.
     data_folder : Path, optional
-        Holds the monthly atmosphere; the packaged tables otherwise.
+        Holds the monthly atmosphere, where ``data`` are layers only; the packaged tables otherwise.
     overwrite : bool
         Replace a run that is there.
     cores : int, optional
@@ -114,46 +115,37 @@ def fit_layers(
     WriteError
         If the results cannot be written.
     """
-    folder = RunFolder(path)
+    folder, inputs, kind = RunFolder(path), as_inputs(data, data_folder), kind_of(spec)
     _make_way(folder, overwrite)
     clock = time.monotonic()
-    problem = assemble(spec, layers, data_folder)
+    problem = kind.assemble(spec, inputs)
     for note in problem.notes:
         say(f"note: {note}")
-    certificate = begin(
-        folder,
-        spec,
-        layers,
-        data_folder=data_folder,
-        atmosphere_hash=atmosphere_hash(problem.received),
-    )
+    hashed = _atmosphere(kind.received(problem))
+    certificate = begin(folder, spec, inputs, atmosphere_hash=hashed)
     say(
-        f"{len(problem.layers)} layers tabulated on {len(problem.table.theta)} values of k in "
-        f"{time.monotonic() - clock:.0f} s; compiling (up to a minute the first time, cached later)"
+        f"{kind.text(problem)} in {time.monotonic() - clock:.0f} s; compiling (a minute or so the "
+        "first time, partly cached later)"
     )
     clock = time.monotonic()
-    from bayes_rootc.models.turnover import build_model
-
-    compiled = compile_model(build_model(spec, problem.design, problem.nodes))
+    compiled = compile_model(kind.build(spec, problem))
     compiled_in = time.monotonic() - clock
     say(f"compiled in {compiled_in:.0f} s; sampling")
     draws = sample(
         compiled,
         spec.sampler,
         folder.draws,
-        target_accept=target_acceptance(spec.sampler, problem.design),
+        target_accept=kind.target_accept(spec.sampler, problem),
         cores=cores,
         progress=progress,
     )
-    say(f"sampled in {draws.seconds:.0f} s; recovering k of every layer, writing {folder.fit}")
+    say(f"sampled in {draws.seconds:.0f} s; deriving results, writing {folder.fit}")
     timing = {"compile_seconds": compiled_in, "sampling_seconds": draws.seconds}
     return _finish(folder, spec, problem, draws, certificate | {"timing": timing})
 
 
-def target_acceptance(sampler: SamplerSection, design: Design) -> float:
-    """Acceptance to tune to: higher where sparse groups make the posterior a funnel."""
-    rich = design.biomes_centred and design.profiles_centred
-    return sampler.target_accept if rich else sampler.target_accept_sparse
+def _atmosphere(received: Input | None) -> str:
+    return "none" if received is None else atmosphere_hash(received)
 
 
 def finish_partial(path: Path) -> Fit:
@@ -169,14 +161,14 @@ def finish_partial(path: Path) -> Fit:
     folder = RunFolder(path)
     refuse_if_running(folder)
     certificate = read_certificate(folder)
-    spec, layers = read_inputs(folder, certificate)
+    spec, inputs = read_inputs(folder, certificate)
     draws = read_draws(folder.draws)
-    place = certificate.get("data_folder")
-    problem = assemble(spec, layers, Path(place) if place else None)
-    if atmosphere_hash(problem.received) != certificate["atmosphere_hash"]:
+    kind = kind_of(spec)
+    problem = kind.assemble(spec, inputs)
+    if _atmosphere(kind.received(problem)) != certificate["atmosphere_hash"]:
         raise RunError(
-            f"{path}: the atmosphere tables in {place or 'the package'} are not those of the fit; "
-            "restore them or fit again"
+            f"{path}: the atmosphere tables in {inputs.folder or 'the package'} are not those of "
+            "the fit; restore them or fit again"
         )
     timing = {"compile_seconds": None, "sampling_seconds": None}
     return _finish(folder, spec, problem, draws, certificate | {"timing": timing})
@@ -200,17 +192,18 @@ def open_run(path: Path) -> Fit:
 
 def _finish(
     folder: RunFolder,
-    spec: TurnoverSpec,
-    problem: Problem,
+    spec: Spec,
+    problem: Any,
     draws: Draws,
     certificate: dict[str, Any],
 ) -> Fit:
-    posterior = draws.posterior.assign_coords(biome=list(problem.design.biomes))
-    if problem.design.covariate_names:
-        posterior = posterior.assign_coords(covariate=list(problem.design.covariate_names))
-    summary = summarise(posterior)
-    verdict = judge(posterior, draws.sample_stats, spec.gate, summary)
-    tree = build_tree(spec, problem, draws, certificate)
+    kind: Kind = kind_of(spec)
+    diagnosed = kind.diagnosed(problem, draws.posterior)
+    summary = summarise(diagnosed)
+    verdict = judge(
+        diagnosed, draws.sample_stats, spec.gate, summary, layer_spread=kind.layer_spread
+    )
+    tree = kind.tree(spec, problem, draws, certificate)
     diagnostics = {**verdict.as_dict(), **certificate["timing"]}
     write_tree(tree, folder.fit)
     status = "complete" if draws.complete else "partial"

@@ -17,7 +17,10 @@ POPULATION = (
     "alpha", "beta", "gamma", "sigma_biome", "sigma_slope", "sigma_profile", "tau",
     "a_biome", "s_biome",
 )  # fmt: skip
-"""Parameters that the gate looks at; the effects of single profiles are left to the eye."""
+"""Parameters of the turnover model that the gate looks at; single profiles are left to the eye."""
+
+MATRIX = 2
+NO_SPREAD = 1e-9
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def summarise(posterior: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     posterior : Dataset
-        Draws with dimensions chain, draw, ...
+        Draws with dimensions chain, draw, ... of what is to be summarised.
 
     Returns
     -------
@@ -78,10 +81,8 @@ def summarise(posterior: xr.Dataset) -> pd.DataFrame:
         ess_bulk, ess_tail.
     """
     rows = {}
-    for name in POPULATION:
-        if name not in posterior:
-            continue
-        for label, values in _scalars(name, posterior[name]):
+    for name, array in posterior.data_vars.items():
+        for label, values in _scalars(str(name), array):
             q05, q50, q95 = np.quantile(values, [0.05, 0.5, 0.95])
             rows[label] = {
                 "mean": values.mean(),
@@ -99,7 +100,12 @@ def summarise(posterior: xr.Dataset) -> pd.DataFrame:
 
 
 def judge(
-    posterior: xr.Dataset, sample_stats: xr.Dataset, gate: GateSection, summary: pd.DataFrame
+    posterior: xr.Dataset,
+    sample_stats: xr.Dataset,
+    gate: GateSection,
+    summary: pd.DataFrame,
+    *,
+    layer_spread: str = "tau",
 ) -> Verdict:
     """Hold the diagnostics against the thresholds.
 
@@ -111,11 +117,13 @@ def judge(
         Thresholds.
     summary : DataFrame
         From :func:`summarise`, of the parameters that have data.
+    layer_spread : str
+        Name of the standard deviation of ln k within profiles, which the quadrature must
+        resolve; a model without radiocarbon has none.
     """
     energy = sample_stats["energy"].to_numpy()
     bfmi = _e_bfmi(energy)
     divergences = sample_stats["diverging"].to_numpy().sum(axis=1)
-    low_tau = float(posterior["tau"].quantile(0.05))
     checks = (
         _largest("r_hat", "largest R-hat", summary["r_hat"], gate.r_hat_max),
         _smallest("ess_bulk", "smallest bulk ESS", summary["ess_bulk"], gate.ess_min),
@@ -124,13 +132,12 @@ def judge(
                  gate.divergences_max),
         _smallest("e_bfmi", "smallest E-BFMI",
                   pd.Series(bfmi, [f"chain {i}" for i in range(len(bfmi))]), gate.e_bfmi_min),
-        _smallest("tau_range", "5 % quantile of tau (quadrature is exact from here on)",
-                  pd.Series([low_tau], ["tau"]), SMALLEST_TAU),
+        *_resolved(posterior, layer_spread),
     )  # fmt: skip
     failed = [check for check in checks if not check.passed]
     if [check.name for check in failed] == ["tau_range"]:
         verdict = (
-            f"converged, but tau reaches down to {low_tau:.2f}: below {SMALLEST_TAU:g} the "
+            f"converged, but tau reaches down to {failed[0].value:.2f}: below {SMALLEST_TAU:g} the "
             "quadrature is approximate; the layers scatter less than the table resolves"
         )
     elif not failed:
@@ -144,12 +151,25 @@ def judge(
     return Verdict(not failed, verdict, checks)
 
 
+def _resolved(posterior: xr.Dataset, layer_spread: str) -> tuple[Check, ...]:
+    if layer_spread not in posterior:
+        return ()
+    low = float(posterior[layer_spread].quantile(0.05))
+    text = "5 % quantile of tau (quadrature is exact from here on)"
+    return (_smallest("tau_range", text, pd.Series([low], [layer_spread]), SMALLEST_TAU),)
+
+
 def _scalars(name: str, array: xr.DataArray) -> list[tuple[str, np.ndarray]]:
+    """Every scalar of a variable with its label; entries that are constant (a diagonal) are not."""
     values = array.to_numpy()
-    if values.ndim == 2:
-        return [(name, values)]
-    labels = array[array.dims[-1]].to_numpy()
-    return [(f"{name}[{label}]", values[..., i]) for i, label in enumerate(labels)]
+    own = [array[dim].to_numpy() for dim in array.dims[2:]]
+    found = []
+    for index in np.ndindex(*values.shape[2:]):
+        label = ", ".join(str(labels[i]) for labels, i in zip(own, index, strict=True))
+        scalar = values[:, :, *index]
+        if len(index) < MATRIX or np.ptp(scalar) > NO_SPREAD:
+            found.append((f"{name}[{label}]" if label else name, scalar))
+    return found
 
 
 def _single(function: str, values: np.ndarray, **kwargs: Any) -> float:

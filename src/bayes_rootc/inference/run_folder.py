@@ -15,13 +15,15 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_rootc.data.layers import Drop, LayerData, table_hash
+from bayes_rootc.data.inputs import Inputs, data_hash_of, no_places
+from bayes_rootc.data.table_data import Drop, TableData, table_hash
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing, write_text
-from bayes_rootc.spec.load import dump_spec, parse_spec, spec_hash
-from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.spec.load import Spec, dump_spec, parse_spec, spec_hash
 from bayes_rootc.version import __version__
 
+PLACES = "places"
+TEXT_COLUMNS = ("entry", "site", "profile", "place", "contributor")
 ENGINES = ("pymc", "pytensor", "nutpie", "numpy")
 
 
@@ -51,10 +53,9 @@ class RunFolder:
         """What was fitted: hashes, version, seed, status."""
         return self.path / "run.json"
 
-    @property
-    def layers(self) -> Path:
-        """The layers that entered the fit."""
-        return self.path / "layers.csv"
+    def table(self, name: str) -> Path:
+        """Return the path of a table that entered the fit, such as ``layers``."""
+        return self.path / f"{name}.csv"
 
     @property
     def summary(self) -> Path:
@@ -67,14 +68,7 @@ class RunFolder:
         return self.path / "diagnostics.json"
 
 
-def begin(
-    folder: RunFolder,
-    spec: TurnoverSpec,
-    layers: LayerData,
-    *,
-    data_folder: Path | None,
-    atmosphere_hash: str,
-) -> dict[str, Any]:
+def begin(folder: RunFolder, spec: Spec, inputs: Inputs, *, atmosphere_hash: str) -> dict[str, Any]:
     """Write the inputs of a run, so that a killed one can be read without anything else.
 
     A run that is there is set aside; :func:`forget_previous` removes it once the new one is whole.
@@ -84,35 +78,61 @@ def begin(
     dict
         The birth certificate, status ``sampling``.
     """
+    tables = inputs.tables
+    many = len(tables) > 1
     certificate = {
         "status": "sampling",
         "process": {"id": os.getpid(), "host": socket.gethostname()},
         "atmosphere_hash": atmosphere_hash,
         "model": spec.model,
         "spec_hash": spec_hash(spec),
-        "data_hash": layers.data_hash,
+        "data_hash": inputs.data_hash,
         "version": __version__,
         "engines": {name: version(name) for name in ENGINES},
         "seed": spec.sampler.seed,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": layers.source,
-        "origin": layers.origin,
-        "data_format": layers.format,
-        "data_folder": None if data_folder is None else str(data_folder),
-        "n_read": layers.n_read,
-        "drops": [asdict(drop) for drop in layers.drops],
-        "implausible": layers.implausible.to_dict(orient="records"),
-        "notes": list(layers.notes),
-        "truth": layers.truth,
+        "source": inputs.source,
+        "origin": inputs.origin,
+        "data_format": ", ".join(table.format for table in tables.values()),
+        "data_folder": None if inputs.folder is None else str(inputs.folder),
+        "n_read": sum(table.n_read for table in tables.values()),
+        "drops": [
+            asdict(drop) | {"table": name, "text": f"{name}: {drop.text}" if many else drop.text}
+            for name, table in tables.items()
+            for drop in table.drops
+        ],
+        "implausible": [
+            row for table in tables.values() for row in table.implausible.to_dict(orient="records")
+        ],
+        "tables": {name: _about(table) for name, table in tables.items()},
+        "notes": list(inputs.notes),
+        "truth": inputs.truth,
         "spec": dump_spec(spec),
     }
     if folder.certificate.is_file():
         forget_previous(folder)
         folder.path.rename(folder.previous)
-    with replacing(folder.layers) as beside:
-        layers.table.to_csv(beside, index=False)
+    frames = {name: table.table for name, table in tables.items()}
+    if len(inputs.places):
+        frames[PLACES] = inputs.places
+    for name, frame in frames.items():
+        with replacing(folder.table(name)) as beside:
+            frame.to_csv(beside, index=False)
     write_certificate(folder, certificate)
     return certificate
+
+
+def _about(table: TableData) -> dict[str, Any]:
+    return {
+        "source": table.source,
+        "origin": table.origin,
+        "format": table.format,
+        "n_read": table.n_read,
+        "drops": [asdict(drop) for drop in table.drops],
+        "implausible": table.implausible.to_dict(orient="records"),
+        "data_hash": table.data_hash,
+        "notes": list(table.notes),
+    }
 
 
 def forget_previous(folder: RunFolder) -> None:
@@ -176,36 +196,59 @@ def read_certificate(folder: RunFolder) -> dict[str, Any]:
     return content
 
 
-def read_inputs(
-    folder: RunFolder, certificate: Mapping[str, Any]
-) -> tuple[TurnoverSpec, LayerData]:
-    """Read back the specification and the layers of a run.
+def read_inputs(folder: RunFolder, certificate: Mapping[str, Any]) -> tuple[Spec, Inputs]:
+    """Read back the specification and the tables of a run.
 
     Raises
     ------
     RunError
-        If the layers are missing or were changed.
+        If a table is missing or was changed.
     """
     spec = parse_spec(dict(certificate["spec"]), where=str(folder.certificate))
-    text = {"entry": str, "site": str, "profile": str}
-    missing = {name: [""] for name in ("delta14c_err", "mat", "map")}
-    try:
-        table = pd.read_csv(folder.layers, dtype=text, keep_default_na=False, na_values=missing)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder.layers}: cannot be read: {error}; fit again") from None
-    if table_hash(table) != certificate["data_hash"]:
-        raise RunError(f"{folder.layers}: differs from the layers that were fitted; fit again")
-    return spec, LayerData(
-        table=table,
+    tables = {}
+    for name, about in certificate["tables"].items():
+        frame = _read_frame(folder.table(name))
+        if table_hash(frame) != about["data_hash"]:
+            raise RunError(
+                f"{folder.table(name)}: differs from the {name} that were fitted; fit again"
+            )
+        drops = tuple(
+            Drop(drop["reason"], drop["text"], tuple(drop["rows"])) for drop in about["drops"]
+        )
+        kept = {key: about[key] for key in ("source", "origin", "format", "n_read", "data_hash")}
+        tables[name] = TableData(
+            table=frame,
+            drops=drops,
+            implausible=pd.DataFrame(about["implausible"]),
+            notes=tuple(about["notes"]),
+            **kept,
+        )
+    has_places = folder.table(PLACES).is_file()
+    inputs = Inputs(
+        tables=tables,
+        places=_read_frame(folder.table(PLACES)) if has_places else no_places(),
+        folder=Path(certificate["data_folder"]) if certificate["data_folder"] else None,
         source=certificate["source"],
         origin=certificate["origin"],
-        format=certificate["data_format"],
-        n_read=certificate["n_read"],
-        drops=tuple(
-            Drop(drop["reason"], drop["text"], tuple(drop["rows"])) for drop in certificate["drops"]
-        ),
-        implausible=pd.DataFrame(certificate["implausible"]),
         data_hash=certificate["data_hash"],
-        truth=certificate["truth"],
         notes=tuple(certificate["notes"]),
+        truth=certificate["truth"],
     )
+    if data_hash_of(inputs.tables, inputs.places) != certificate["data_hash"]:
+        raise RunError(f"{folder.path}: its tables differ from those that were fitted; fit again")
+    return spec, inputs
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    """Read a table of the run: names are text, everything else numbers with gaps."""
+    try:
+        header = pd.read_csv(path, nrows=0).columns
+        missing = {name: [""] for name in header if name not in TEXT_COLUMNS}
+        return pd.read_csv(
+            path,
+            dtype={name: str for name in header if name in TEXT_COLUMNS},  # type: ignore[arg-type]
+            keep_default_na=False,
+            na_values=missing,
+        )
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read: {error}; fit again") from None

@@ -195,7 +195,7 @@ def _open(store: Path) -> tuple[xr.Dataset, xr.Dataset]:
         names = [name for name in posterior.data_vars if not str(name).endswith(INTERNAL)]
         statistics = tree["sample_stats"].to_dataset()[list(STATISTICS)]
         # One variable tells how far the draws reach; reading the empty rest would take minutes.
-        reached = np.isfinite(posterior["tau"].to_numpy()).sum(axis=1).max(initial=0)
+        reached = np.isfinite(statistics["energy"].to_numpy()).sum(axis=1).max(initial=0)
         made = {DRAW: slice(0, int(reached))}
         return posterior[names].isel(made).load(), statistics.isel(made).load()
     except (OSError, ValueError, KeyError, RuntimeError) as error:

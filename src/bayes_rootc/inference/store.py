@@ -12,8 +12,7 @@ import xarray as xr
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing
 from bayes_rootc.inference.run_folder import RunFolder, read_certificate
-from bayes_rootc.spec.load import spec_hash
-from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.spec.load import Spec, spec_hash
 
 COMPRESSION = {"zlib": True, "complevel": 1, "shuffle": True}
 LEAST_COMPRESSED = 10_000  # smaller arrays are not worth a filter
@@ -60,7 +59,7 @@ def read_tree(path: Path) -> xr.DataTree:
 def load_run(
     path: Path | str,
     *,
-    spec: TurnoverSpec | None = None,
+    spec: Spec | None = None,
     data_hash: str | None = None,
     allow_stale: bool = False,
 ) -> tuple[xr.DataTree, dict[str, Any]]:
@@ -70,7 +69,7 @@ def load_run(
     ----------
     path : path
         Folder of the run, such as ``runs/turnover``.
-    spec : TurnoverSpec, optional
+    spec : Spec, optional
         If given, the run must have been fitted with this specification.
     data_hash : str, optional
         If given, the run must have been fitted to these data.

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_rootc.data.covariates import profile_covariates
-from bayes_rootc.data.layers import LayerData
+from bayes_rootc.data.table_data import TableData
 from bayes_rootc.layers import BIOMES, depth_basis
 from bayes_rootc.models.design import Design
 from bayes_rootc.radiocarbon.atmosphere import (
@@ -29,6 +29,7 @@ from bayes_rootc.radiocarbon.table import (
     log_likelihood_grid,
     theta_grid,
 )
+from bayes_rootc.spec.load import Spec
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
 
@@ -40,7 +41,7 @@ class LayerLikelihood:
     Attributes
     ----------
     layers : DataFrame
-        One row a layer; see :class:`bayes_rootc.data.layers.LayerData`.
+        One row a layer; see :class:`bayes_rootc.data.table_data.TableData`.
     table : ForwardTable
         Δ14C as a function of ln k.
     log_likelihood : ndarray, shape (N, G)
@@ -88,6 +89,13 @@ def atmosphere_input(spec: TurnoverSpec, folder: Path | None) -> Input:
     return Input(folder, section.initial, section.prebomb_delta14c, section.lag)
 
 
+def atmosphere_of(spec: Spec, folder: Path | None) -> Input | None:
+    """Atmosphere settings of any model; None where no block has radiocarbon."""
+    blocks = (spec,) if isinstance(spec, TurnoverSpec) else spec.blocks
+    turnover = [block for block in blocks if isinstance(block, TurnoverSpec)]
+    return atmosphere_input(turnover[0], folder) if turnover else None
+
+
 def atmosphere_hash(received: Input) -> str:
     """Return the sha256 of the curves of all zones, so that a run knows which it has seen."""
     digest = hashlib.sha256()
@@ -100,13 +108,13 @@ def atmosphere_hash(received: Input) -> str:
     return digest.hexdigest()
 
 
-def assemble(spec: TurnoverSpec, layers: LayerData, folder: Path | None = None) -> Problem:
+def assemble(spec: TurnoverSpec, layers: TableData, folder: Path | None = None) -> Problem:
     """Tabulate the likelihood of every layer and lay out the hierarchy.
 
     Parameters
     ----------
     spec : TurnoverSpec
-    layers : LayerData
+    layers : TableData
         At least one layer.
     folder : Path, optional
         Data folder with the monthly atmosphere; the packaged tables otherwise.

@@ -139,7 +139,7 @@ def _place_effect(draft: _Draft, name: str, prior: Any) -> Any:
     spread = variable(f"sigma_place_{name}", prior)
     used, position = np.unique(rows.profile_site, return_inverse=True)
     multiple = pm.Normal(f"place_{name}_multiple", 0.0, 1.0, shape=len(used))
-    return spread * multiple[position]
+    return pm.Deterministic(f"place_{name}", spread * multiple[position], dims=PROFILE)
 
 
 def _turnover(draft: _Draft, block: Any) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayes_rootc.data.inputs import Inputs, place_id
+from bayes_rootc.data.inputs import Inputs
+from bayes_rootc.data.site_table import place_id
 from bayes_rootc.layers import BIOMES, depth_basis
 from bayes_rootc.models.design import Index
 from bayes_rootc.units import Floats

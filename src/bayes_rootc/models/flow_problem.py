@@ -88,6 +88,20 @@ class FlowProblem:
         """Components of the sites, shape (S, C)."""
         return self.scores[self.sites.place]
 
+    @property
+    def npp_sites(self) -> Index:
+        """Sites with a record of BNPP or of its share, rising."""
+        found = [self.records[name].site for name in ("bnpp", "f_bnpp") if name in self.records]
+        return np.unique(np.concatenate(found)) if found else np.empty(0, int)
+
+    @property
+    def reference_depth_cm(self) -> float:
+        """Depth at which the levels of ln k and ln rho are defined, cm."""
+        options = [
+            block.model_options for block in self.blocks.values() if hasattr(block, "model_options")
+        ]
+        return float(options[0].reference_depth_cm) if options else 0.0
+
     def level_priors(self, effect: str) -> Any:
         """Priors of the level of a quantity: alpha, gamma, sigma_gamma, sigma_biome."""
         block = next(self.blocks[name] for name, known in EFFECT_OF.items() if known == effect)

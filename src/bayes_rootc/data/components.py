@@ -1,0 +1,132 @@
+"""Principal components of grid variables, by group: learned on the places, applied to new ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayes_rootc.spec.joint import CovariatesSection
+from bayes_rootc.units import Floats
+
+
+@dataclass(frozen=True)
+class Components:
+    """Principal components with variance above a threshold.
+
+    Attributes
+    ----------
+    names : tuple of str, length C
+        Such as ``climate 1``, by falling variance within a group.
+    groups : tuple of str, length C
+    variables : tuple of str, length V
+    log : tuple of str
+        Variables that enter as ln(1 + value).
+    mean, sd : ndarray, shape (V,)
+        Of the variables (after the logarithm) over the pooled places.
+    loadings : ndarray, shape (C, V)
+        Weights of the standardised variables, unit length; 0 outside the group.
+    variance : ndarray, shape (C,)
+        Of the component, in units of one standardised variable.
+    notes : tuple of str
+        What was filled or left out.
+    """
+
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    variables: tuple[str, ...]
+    log: tuple[str, ...]
+    mean: Floats
+    sd: Floats
+    loadings: Floats
+    variance: Floats
+    notes: tuple[str, ...]
+
+    def apply(self, places: pd.DataFrame) -> Floats:
+        """Scores at places, unit variance over those that were learned from.
+
+        Parameters
+        ----------
+        places : DataFrame
+            Raw variables; a missing one takes the mean of the places learned from.
+
+        Returns
+        -------
+        ndarray, shape (n, C)
+        """
+        standard = (_transformed(places, self.variables, self.log) - self.mean) / self.sd
+        standard = np.where(np.isnan(standard), 0.0, standard)
+        return np.asarray(standard @ self.loadings.T / np.sqrt(self.variance))
+
+
+def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Components:
+    """Learn the components of each group on the pooled places.
+
+    Parameters
+    ----------
+    places : DataFrame
+        One row a place, raw grid variables.
+    section : CovariatesSection
+        Groups, logarithms, and the least variance of a component.
+
+    Returns
+    -------
+    Components
+        Those whose variance (eigenvalue of the correlation matrix) is above ``min_variance``
+        (Kaiser 1960); the sign makes the largest loading positive.
+    """
+    wanted = tuple(name for names in section.groups.values() for name in names)
+    raw = _transformed(places, wanted, section.log)
+    missing = np.isnan(raw).sum(axis=0)
+    notes = [
+        f"covariate {name}: {count} places without a value take the mean of all"
+        for name, count in zip(wanted, missing, strict=True)
+        if 0 < count < len(raw)
+    ]
+    usable = missing < len(raw)
+    mean, sd = np.zeros(len(wanted)), np.zeros(len(wanted))
+    mean[usable], sd[usable] = np.nanmean(raw[:, usable], axis=0), np.nanstd(raw[:, usable], axis=0)
+    varies = sd > 0
+    notes += [
+        f"covariate {name} is left out: it has no two different values"
+        for name, kept in zip(wanted, varies, strict=True)
+        if not kept
+    ]
+    sd[~varies] = 1.0
+    standard = (raw - mean) / sd
+    standard = np.where(np.isnan(standard) | ~varies, 0.0, standard)
+    names, groups, loadings, variances = [], [], [], []
+    for group, members in section.groups.items():
+        columns = [wanted.index(name) for name in members if varies[wanted.index(name)]]
+        if not columns:
+            continue
+        _, singular, weights = np.linalg.svd(standard[:, columns], full_matrices=False)
+        variance = singular**2 / len(standard)
+        for number in range(int((variance > section.min_variance).sum())):
+            weight = weights[number] * np.sign(weights[number][np.abs(weights[number]).argmax()])
+            full = np.zeros(len(wanted))
+            full[columns] = weight
+            names.append(f"{group} {number + 1}")
+            groups.append(group)
+            loadings.append(full)
+            variances.append(variance[number])
+    return Components(
+        names=tuple(names),
+        groups=tuple(groups),
+        variables=wanted,
+        log=section.log,
+        mean=mean,
+        sd=sd,
+        loadings=np.array(loadings).reshape(len(names), len(wanted)),
+        variance=np.array(variances),
+        notes=tuple(notes),
+    )
+
+
+def _transformed(places: pd.DataFrame, variables: tuple[str, ...], log: tuple[str, ...]) -> Floats:
+    values = places[list(variables)].to_numpy(float).copy()
+    for index, name in enumerate(variables):
+        if name in log:
+            values[:, index] = np.log1p(np.maximum(values[:, index], 0.0))
+    return values
