@@ -14,6 +14,8 @@ from fake_run import _attributes, _forward
 
 COMPONENTS = ("climate 1", "climate 2", "soil 1", "topography 1")
 GRID_VARIABLES = ("bio01", "bio12", "vpd", "soil_clay", "soil_ph_cacl2", "elevation", "slope")
+GROUPS = ("climate", "climate", "climate", "soil", "soil", "topography", "topography")
+IN_GROUP = np.array([[name.startswith(group) for group in GROUPS] for name in COMPONENTS])
 REFERENCE_CM = 20.0
 
 # Biome effects, roughly as on real data: ln k, ln rho, ln BNPP, logit f_BNPP, ln D50.
@@ -360,7 +362,7 @@ def _constant(
         "n_root_profiles": counted(tables["root_profile"]),
         "component_loadings": (
             ("component", "variable"),
-            rng.uniform(-0.9, 0.9, (len(COMPONENTS), len(GRID_VARIABLES))),
+            rng.uniform(-0.9, 0.9, (4, 7)) * IN_GROUP,
         ),
         "component_variance": ("component", np.array([2.1, 1.2, 1.4, 1.3])),
         "component_group": ("component", np.array([name.split()[0] for name in COMPONENTS])),
