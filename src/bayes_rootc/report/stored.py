@@ -22,6 +22,9 @@ POPULATION = ("alpha", "beta", "gamma", "sigma_biome", "sigma_slope", "sigma_pro
 
 BIOME_PARAMETERS = ("a_biome", "s_biome")
 
+REFERENCE_CM = 20.0
+"""Where a specification does not say at which depth intercepts are defined, cm."""
+
 NAMES = {biome.key: biome.name for biome in BIOMES.values()}
 
 
@@ -80,6 +83,41 @@ def variable(run: xr.DataTree, where: str, name: str, *dims: str) -> xr.DataArra
         have = ", ".join(str(dim) for dim in array.dims)
         raise RunError(f"run: {where}/{name} has dimensions ({have}); right: ({', '.join(dims)})")
     return array.transpose(*dims) if dims else array
+
+
+def reference_depth(run: xr.DataTree) -> float:
+    """Depth at which intercepts are defined, cm, from the run's specification."""
+    spec = json_attribute(run, "spec", {})
+    for block in (spec, *spec.get("blocks", ())):
+        options = block.get("model_options") if isinstance(block, Mapping) else None
+        if options and "reference_depth_cm" in options:
+            return float(options["reference_depth_cm"])
+    return REFERENCE_CM
+
+
+def has(run: xr.DataTree, *paths: str) -> bool:
+    """Whether a run holds all of some variables, each given as group/name."""
+    found = (path.split("/") for path in paths)
+    return all(
+        where in run.children and name in run.children[where].data_vars for where, name in found
+    )
+
+
+def population_names(run: xr.DataTree, *, of_components: bool = True) -> tuple[str, ...]:
+    """Population parameters of a run, in the order in which people read them.
+
+    Parameters
+    ----------
+    run : DataTree
+    of_components : bool
+        Include those that have a value for each component.
+    """
+    data = group(run, "posterior")
+    known = tuple(name for name in POPULATION if name in data)
+    if known:
+        return known
+    dims = {"chain", "draw"} | ({"component"} if of_components else set())
+    return tuple(name for name in VARIABLES if name in data and set(data[name].dims) <= dims)
 
 
 def draws_first(run: xr.DataTree, where: str, name: str, *dims: str) -> Floats:

@@ -13,7 +13,6 @@ from arviz_stats.base import array_stats
 
 from bayes_rootc.report.stored import (
     BIOME_PARAMETERS,
-    POPULATION,
     Floats,
     Parameter,
     biome_name,
@@ -23,6 +22,7 @@ from bayes_rootc.report.stored import (
     labels,
     layer_frame,
     parameters,
+    population_names,
     variable,
 )
 
@@ -41,7 +41,8 @@ def _diagnostic(draws: Floats, name: str, **options: Any) -> float:
         return float(function(draws, chain_axis=0, draw_axis=1, **options))
 
 
-def _summary(parameter: Parameter) -> dict[str, object]:
+def summary(parameter: Parameter) -> dict[str, object]:
+    """Summarise one parameter: mean, sd, quantiles, R-hat, ESS, and its truth (NaN: unknown)."""
     draws = parameter.draws
     low, middle, high = np.quantile(draws, (0.05, 0.5, 0.95))
     return {
@@ -60,13 +61,14 @@ def _summary(parameter: Parameter) -> dict[str, object]:
     }
 
 
-def _without_empty_truth(frame: pd.DataFrame) -> pd.DataFrame:
+def without_empty(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the column ``truth`` where nothing is known of it."""
     return frame.drop(columns="truth") if frame["truth"].isna().all() else frame
 
 
 def population_table(run: xr.DataTree) -> pd.DataFrame:
     """Population parameters: mean, sd, 90 % interval, R-hat, ESS; ``truth`` if simulated."""
-    return _without_empty_truth(pd.DataFrame([_summary(p) for p in parameters(run, POPULATION)]))
+    return without_empty(pd.DataFrame([summary(p) for p in parameters(run, population_names(run))]))
 
 
 def biome_table(run: xr.DataTree) -> pd.DataFrame:
@@ -77,8 +79,8 @@ def biome_table(run: xr.DataTree) -> pd.DataFrame:
         n = counts.loc[parameter.element]
         where = {"biome": biome_name(parameter.element), **n.to_dict()}
         where["basis"] = FROM_DATA if n["n_layers"] else FROM_POPULATION
-        rows.append(where | _summary(parameter))
-    return _without_empty_truth(pd.DataFrame(rows))
+        rows.append(where | summary(parameter))
+    return without_empty(pd.DataFrame(rows))
 
 
 def biome_counts(run: xr.DataTree) -> pd.DataFrame:
@@ -122,7 +124,7 @@ def turnover_table(run: xr.DataTree) -> pd.DataFrame:
                 "standard_layer_cm": depth,
                 "n_layers": size,
                 "n_profiles": int(n_profiles.get((biome, depth), 0)),
-                "basis": _basis(size, int(total.get(biome, 0))),
+                "basis": basis_of(size, int(total.get(biome, 0))),
             }
             for name, values in quantiles.items():
                 for suffix, value in zip(("", "_q025", "_q975"), values[:, b, z], strict=True):
@@ -131,7 +133,8 @@ def turnover_table(run: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _basis(here: int, in_biome: int) -> str:
+def basis_of(here: int, in_biome: int) -> str:
+    """What a biome at a depth rests on, given its layers there and altogether."""
     if here:
         return FROM_DATA
     return FROM_TREND if in_biome else FROM_POPULATION

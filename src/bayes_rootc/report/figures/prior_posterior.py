@@ -19,7 +19,7 @@ from bayes_rootc.report.figures.style import (
     panels,
     styled,
 )
-from bayes_rootc.report.stored import POPULATION, Floats, parameters
+from bayes_rootc.report.stored import Floats, parameters, population_names
 
 BINS_PRIOR, BINS_POSTERIOR = 40, 25
 
@@ -31,9 +31,10 @@ def _histogram(values: Floats, bins: int, low: float, high: float) -> tuple[Floa
 
 def data(run: xr.DataTree) -> pd.DataFrame:
     """Histogram bins: parameter, kind (prior, posterior), left, right, height (peak = 1), truth."""
-    prior = {p.label: p.draws.ravel() for p in parameters(run, POPULATION, where="prior")}
+    names = population_names(run, of_components=False)
+    prior = {p.label: p.draws.ravel() for p in parameters(run, names, where="prior")}
     parts = []
-    for parameter in parameters(run, POPULATION):
+    for parameter in parameters(run, names):
         draws = parameter.draws.ravel()
         span = max(float(np.ptp(draws)), 1e-6)
         low, high = float(draws.min()), float(draws.max())

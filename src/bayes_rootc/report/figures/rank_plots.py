@@ -12,15 +12,16 @@ from matplotlib.patches import Patch
 from scipy import stats
 
 from bayes_rootc.report.figures.style import COLOURS, INK, PALE, legend_below, panels, styled
-from bayes_rootc.report.stored import POPULATION, parameters
+from bayes_rootc.report.stored import parameters, population_names
 
 BINS = 20
 
 
 def data(run: xr.DataTree) -> pd.DataFrame:
     """Counts of draws: parameter, chain, bin, left, right (share of all ranks), draws, expected."""
+    names = population_names(run, of_components=False)
     parts = []
-    for parameter in parameters(run, POPULATION):
+    for parameter in parameters(run, names):
         chains, draws = parameter.draws.shape
         share = (stats.rankdata(parameter.draws.ravel()) - 0.5) / parameter.draws.size
         bins = int(np.clip(draws // 5, 2, BINS))

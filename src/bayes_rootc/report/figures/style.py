@@ -109,6 +109,12 @@ def label_with_unit(name: str, units: str) -> str:
     return f"{name} ({shown})"
 
 
+def ink_on(fill: tuple[float, float, float]) -> str:
+    """Colour of a text that reads on a fill (red, green, blue from 0 to 1)."""
+    luminance = sum(w * part for w, part in zip((0.3, 0.59, 0.11), fill, strict=True))
+    return "white" if luminance < 0.5 else INK
+
+
 def years_axis(axes: Axes, low: float, high: float) -> None:
     """Make x a logarithmic axis of years with plain numbers."""
     axes.set_xscale("log")
