@@ -57,6 +57,7 @@ class Interval:
     title: str
     low: str = "_q025"
     high: str = "_q975"
+    middle: str = ""
 
     def applies(self, frame: pd.DataFrame) -> bool:
         """Whether the table has this column."""
@@ -64,7 +65,7 @@ class Interval:
 
     def cell(self, row: Row) -> str:
         """Text of the cell."""
-        middle, low, high = (row[self.key + end] for end in ("", self.low, self.high))
+        middle, low, high = (row[self.key + end] for end in (self.middle, self.low, self.high))
         return numbers.with_interval(middle, low, high)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bayes_rootc.report.drivers import DEPTH, TYPICAL_BIOME, coefficients_table
-from bayes_rootc.report.figures.style import INK, ink_on, new_figure, styled
+from bayes_rootc.report.figures.style import INK, colour_of, ink_on, new_figure, styled
 
 UNSURE = "#d0d0d0"
 
@@ -57,7 +56,7 @@ def _panel(ax: Axes, table: pd.DataFrame, scale: ScalarMappable) -> None:
     for row in table.to_dict(orient="records"):
         x, y = components.index(row["component"]), biomes.index(row["biome"])
         value = float(row["mean"])
-        fill = (1.0, 1.0, 1.0) if row["component"] == DEPTH else _colour(value, scale)
+        fill = (1.0, 1.0, 1.0) if row["component"] == DEPTH else colour_of(value, scale)
         colour = to_rgb(UNSURE) if row["holds_zero"] else fill
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, ec="white", lw=1.2))
         ink = "#606060" if row["holds_zero"] else ink_on(colour)
@@ -72,7 +71,3 @@ def _panel(ax: Axes, table: pd.DataFrame, scale: ScalarMappable) -> None:
     ax.set_title(str(table["title"].iloc[0]), loc="left")
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
-
-
-def _colour(value: float, scale: ScalarMappable) -> tuple[float, float, float]:
-    return to_rgb(tuple(scale.get_cmap()(float(scale.norm(np.asarray(value))))))

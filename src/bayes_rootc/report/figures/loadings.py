@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bayes_rootc.report.drivers import loadings_table
-from bayes_rootc.report.figures.style import INK, ink_on, new_figure, styled
+from bayes_rootc.report.figures.style import INK, colour_of, ink_on, new_figure, styled
 
 
 def data(run: xr.DataTree) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def draw(run: xr.DataTree) -> Figure:
     for (y, x), value in np.ndenumerate(values):
         if not np.isfinite(value) or value == 0.0:
             continue
-        fill = to_rgb(tuple(scale.get_cmap()(scale.norm(value))))
+        fill = colour_of(value, scale)
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=fill, ec="white", lw=0.8))
         text = f"{value:+.2f}"
         ax.text(x, y, text, ha="center", va="center", fontsize=6.5, color=ink_on(fill))

@@ -12,11 +12,13 @@ import math
 from collections.abc import Callable, Sequence
 
 import matplotlib as mpl
+import numpy as np
 import xarray as xr
 from matplotlib import style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -107,6 +109,12 @@ def label_with_unit(name: str, units: str) -> str:
     """Axis label with its unit in brackets; a dimensionless quantity gets a dash."""
     shown = "–" if units == "1" else units.replace("yr-1", "yr⁻¹")
     return f"{name} ({shown})"
+
+
+def colour_of(value: float, scale: ScalarMappable) -> tuple[float, float, float]:
+    """Colour of a value on a scale: red, green, blue from 0 to 1."""
+    red, green, blue, _ = scale.to_rgba(np.asarray([value]))[0]
+    return float(red), float(green), float(blue)
 
 
 def ink_on(fill: tuple[float, float, float]) -> str:
