@@ -140,7 +140,8 @@ def biome_table(run: xr.DataTree) -> pd.DataFrame:
             for name, draws in by_name.items():
                 columns |= summary_of(name, draws[:, b].T)
             columns["p_statistic_negative"] = (by_name["i_loss"][:, b] < 0.0).mean(axis=0)
-            frames.append(pd.DataFrame({**columns, **counts.loc[biome].to_dict()}))
+            columns.update({str(name): value for name, value in counts.loc[biome].items()})
+            frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 
 
