@@ -56,7 +56,8 @@ class Variable:
 CHAIN, DRAW = "chain", "draw"
 BIOME, LAYER, PROFILE = "biome", "layer", "profile"
 STANDARD_LAYER, COVARIATE, MODE, THETA = "standard_layer", "covariate", "mode", "theta"
-DRAW_KEPT, EFFECT, COMPONENT, VARIABLE = "draw_kept", "effect", "component", "variable"
+DRAW_KEPT, COMPONENT, VARIABLE = "draw_kept", "component", "variable"
+EFFECT, EFFECT_OTHER = "effect", "effect_other"
 PLACE, NPP_SITE, NPP_RECORD, ROOT_PROFILE = "place", "npp_site", "npp_record", "root_profile"
 
 

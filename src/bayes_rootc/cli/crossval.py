@@ -57,10 +57,10 @@ def run(args: argparse.Namespace) -> int:
     """Validate, write, print; returns the exit code."""
     from bayes_rootc.api import find_source
     from bayes_rootc.inference.crossval import cross_validate
-    from bayes_rootc.spec.load import load_spec
+    from bayes_rootc.spec.load import load_turnover
     from bayes_rootc.spec.locate import find_model
 
-    spec = load_spec(find_model(args.model))
+    spec = load_turnover(find_model(args.model))
     source = find_source(
         spec, args.data, format=args.format, simulated=args.simulated, world_seed=args.world_seed
     )
@@ -68,14 +68,14 @@ def run(args: argparse.Namespace) -> int:
     _check_folder(args.output)
     result = cross_validate(
         spec,
-        source.layers,
-        source.folder,
+        source.inputs.tables["layers"],
+        source.inputs.folder,
         n_folds=args.folds,
         seed=spec.sampler.seed if args.seed is None else args.seed,
         say=_say,
     )
     _write(result, args.output)
-    mark = " (SIMULATED)" if source.layers.source == "simulated" else ""
+    mark = " (SIMULATED)" if source.inputs.source == "simulated" else ""
     _say(
         f"\nHeld-out places (all profiles at one coordinate){mark}: averages over layers; CRPS, "
         "error and width in ‰"

@@ -8,6 +8,7 @@ HELP = "show what a model file says, its priors in years"
 EPILOG = """examples:
   show turnover                     the model that comes with the package
   show models/turnover.toml
+  show joint                        all blocks together
   show my_model.toml
 
 Every prior is told with its reason and with the interval that holds 90 % of it, on the scale of
@@ -24,9 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the model file; returns the exit code."""
     from bayes_rootc.spec.explain import explain_spec
+    from bayes_rootc.spec.explain_flows import explain_flows
     from bayes_rootc.spec.load import load_spec
     from bayes_rootc.spec.locate import find_model
+    from bayes_rootc.spec.turnover import TurnoverSpec
 
     path = find_model(args.model)
-    print(explain_spec(load_spec(path), str(path)))
+    spec = load_spec(path)
+    is_turnover = isinstance(spec, TurnoverSpec)
+    print(explain_spec(spec, str(path)) if is_turnover else explain_flows(spec, str(path)))
     return 0

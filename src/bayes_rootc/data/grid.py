@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bayes_rootc.data.biome_grid import GRID_FILE
@@ -63,7 +64,7 @@ def sample_grid(
     centres = np.stack(np.meshgrid(lat, lon, indexing="ij"), axis=-1).reshape(-1, 2)
     at = _unit_vectors(places["lat"].to_numpy(float), places["lon"].to_numpy(float))
     found = {"distance_km": np.zeros(len(places))}
-    trees: dict[bytes, tuple[cKDTree, Floats]] = {}
+    trees: dict[bytes, tuple[cKDTree, NDArray[np.intp]]] = {}
     for name, values in maps.items():
         flat = values.ravel()
         valid = np.isfinite(flat)

@@ -142,7 +142,7 @@ def load_inputs(location: DataLocation, spec: FlowModel) -> Inputs:
     wanted = (*(name for names in section.groups.values() for name in names), section.npp)
     sampled = sample_grid(location.folder, places, wanted, section.max_distance_km)
     without = int(sampled[section.npp].isna().sum())
-    notes = ()
+    notes: tuple[str, ...] = ()
     if without:
         notes = (
             f"{without} of {len(places)} places have no gridded NPP within "

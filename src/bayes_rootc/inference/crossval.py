@@ -21,7 +21,6 @@ import pandas as pd
 from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import SamplingInterrupted, SpecError
 from bayes_rootc.inference.baselines import BASELINES
-from bayes_rootc.inference.fit import target_acceptance
 from bayes_rootc.inference.gate import summarise
 from bayes_rootc.inference.heldout import (
     Mask,
@@ -31,6 +30,7 @@ from bayes_rootc.inference.heldout import (
     profile_folds,
     profile_places,
 )
+from bayes_rootc.inference.kinds import target_acceptance
 from bayes_rootc.inference.predictive import flat_draws
 from bayes_rootc.inference.sampling import DRAWS_FOLDER, Draws, compile_model, sample
 from bayes_rootc.inference.scores import (

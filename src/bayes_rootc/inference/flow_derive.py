@@ -22,9 +22,9 @@ from bayes_rootc.inference.flow_levels import (
 from bayes_rootc.inference.predictive import flat_draws, layer_log_likelihood
 from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW, STANDARD_LAYERS
-from bayes_rootc.models.flow_priors import population_priors
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.models.flows import biome_flows
+from bayes_rootc.spec.parameters import population_priors
 from bayes_rootc.spec.priors import frozen
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
@@ -125,11 +125,11 @@ def biome_level(problem: FlowProblem, posterior: xr.Dataset) -> xr.Dataset:
 def _log_likelihood(
     problem: FlowProblem, flat: Mapping[str, Floats], shape: tuple[int, int]
 ) -> dict[str, Any]:
-    found: dict[str, list[Floats]] = {}
+    found: dict[str, list[Any]] = {}
     total = shape[0] * shape[1]
     for start in range(0, total, CHUNK):
         part = {name: values[start : start + CHUNK] for name, values in flat.items()}
-        here: dict[str, Floats] = {}
+        here: dict[str, Any] = {}
         if problem.likelihood is not None:
             mu = layer_means_k(problem, part)
             here["delta14c"] = layer_log_likelihood(mu, part["tau_k"], problem.likelihood.nodes)

@@ -184,4 +184,4 @@ def _layer_density(
     drawn = pull / precision + noise / np.sqrt(precision)
     both = density.has_both
     drawn[density.layer[both]] = (density.ln_carbon + density.ln_bulk)[both]
-    return drawn
+    return np.asarray(drawn)

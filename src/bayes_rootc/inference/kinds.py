@@ -15,10 +15,11 @@ from bayes_rootc.inference.flow_derive import biome_level, build_flow_tree, labe
 from bayes_rootc.inference.gate import POPULATION
 from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.models.assemble import Problem, assemble
-from bayes_rootc.models.flow_priors import population_priors
+from bayes_rootc.models.design import Design
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow
 from bayes_rootc.radiocarbon.table import Input
 from bayes_rootc.spec.load import Spec
+from bayes_rootc.spec.parameters import population_priors
 from bayes_rootc.spec.turnover import SamplerSection, TurnoverSpec
 
 GATED_FLOWS = ("i_loss_total_mean", "i_loss_total_typical")
@@ -76,9 +77,8 @@ def _build_turnover(spec: TurnoverSpec, problem: Problem) -> Any:
     return build_model(spec, problem.design, problem.nodes)
 
 
-def target_acceptance(sampler: SamplerSection, problem: Problem) -> float:
+def target_acceptance(sampler: SamplerSection, design: Design) -> float:
     """Acceptance to tune to: higher where sparse groups make the posterior a funnel."""
-    design = problem.design
     rich = design.biomes_centred and design.profiles_centred
     return sampler.target_accept if rich else sampler.target_accept_sparse
 
@@ -135,7 +135,7 @@ TURNOVER = Kind(
     assemble=_assemble_turnover,
     build=_build_turnover,
     received=lambda problem: problem.received,
-    target_accept=target_acceptance,
+    target_accept=lambda sampler, problem: target_acceptance(sampler, problem.design),
     diagnosed=_turnover_diagnosed,
     layer_spread="tau",
     tree=build_tree,

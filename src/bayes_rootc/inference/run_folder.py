@@ -246,7 +246,7 @@ def _read_frame(path: Path) -> pd.DataFrame:
         missing = {name: [""] for name in header if name not in TEXT_COLUMNS}
         return pd.read_csv(
             path,
-            dtype={name: str for name in header if name in TEXT_COLUMNS},  # type: ignore[arg-type]
+            dtype={name: str for name in header if name in TEXT_COLUMNS},
             keep_default_na=False,
             na_values=missing,
         )

@@ -16,16 +16,17 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import shared
 
-from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT, EFFECTS, PROFILE
+from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT, EFFECT_OTHER, PROFILE
 from bayes_rootc.models.effects import (
     GROUPS_TO_CENTRE,
     correlation_factor,
     normal_effects,
     variable,
 )
-from bayes_rootc.models.flow_problem import EFFECT_OF, FlowProblem, density_terms
+from bayes_rootc.models.flow_problem import FlowProblem, density_terms
 from bayes_rootc.models.grouped_op import grouped_normal
 from bayes_rootc.models.quadrature_op import log_marginal
+from bayes_rootc.spec.parameters import EFFECT_OF
 
 
 @dataclass
@@ -56,7 +57,8 @@ def build_flow_model(problem: FlowProblem) -> pm.Model:
     coords: dict[str, Any] = {
         BIOME: BIOME_KEYS,
         COMPONENT: problem.components.names,
-        EFFECT: [name for name in EFFECTS if name in problem.counts],
+        EFFECT: tuple(problem.counts),
+        EFFECT_OTHER: tuple(problem.counts),
     }
     if problem.rows is not None:
         coords[PROFILE] = problem.rows.profiles
@@ -88,7 +90,7 @@ def _site_levels(problem: FlowProblem) -> dict[str, Any]:
 
 def _biome_effects(problem: FlowProblem) -> dict[str, Any]:
     """Biome effects of all quantities, one covariance: the rows of its factor one by one."""
-    names = [name for name in EFFECTS if name in problem.counts]
+    names = list(problem.counts)
     section = problem.spec.covariance
     together = section.shared and len(names) > 1
     factor: list[list[Any]] = [[*[0.0] * i, 1.0] for i in range(len(names))]
@@ -98,7 +100,7 @@ def _biome_effects(problem: FlowProblem) -> dict[str, Any]:
             [pt.stack([pt.as_tensor(v, dtype="float64") for v in _padded(r, len(names))])
              for r in factor]
         )  # fmt: skip
-        pm.Deterministic("biome_correlation", matrix @ matrix.T, dims=(EFFECT, f"{EFFECT}_other"))
+        pm.Deterministic("biome_correlation", matrix @ matrix.T, dims=(EFFECT, EFFECT_OTHER))
     effects: dict[str, Any] = {}
     multiples: list[Any] = []
     for i, name in enumerate(names):
@@ -183,9 +185,8 @@ def _stock(draft: _Draft, block: Any) -> None:
     biome = problem.sites.biome[rows.profile_site]
     mean = profile_level[profile] + slopes[biome[profile]] * depth
     terms = density_terms(density, depth, mean, parameters, where=pt.switch)
-    log_density = grouped_normal(
-        *terms, parameters["sigma_profile_rho"] ** 2, profile.astype(np.int64)
-    )
+    spread = parameters["sigma_profile_rho"] ** 2
+    log_density: Any = grouped_normal(*terms, spread, profile.astype(np.int64))
     pm.Potential("density_log_likelihood", log_density[0])
     both = np.flatnonzero(density.has_both)
     if len(both):
@@ -212,7 +213,8 @@ def _add_groups(name: str, residual: Any, site: Any, between: Any, within: Any) 
     _, group = np.unique(site, return_inverse=True)
     ones = np.ones(len(group))
     terms = (residual, ones, tau**2 * ones, spread**2, group.astype(np.int64))
-    pm.Potential(f"{name}_log_likelihood", grouped_normal(*terms)[0])
+    log_density: Any = grouped_normal(*terms)
+    pm.Potential(f"{name}_log_likelihood", log_density[0])
 
 
 def _bnpp(draft: _Draft, block: Any) -> None:

@@ -113,7 +113,10 @@ def list_sites(inputs: Inputs) -> Sites:
     pairs = pairs.drop_duplicates().sort_values(["place", "biome"]).reset_index(drop=True)
     position = pd.Index(inputs.places["place"])
     return Sites(
-        label=tuple(f"{row.place} {BIOMES[int(row.biome)].key}" for row in pairs.itertuples()),
+        label=tuple(
+            f"{place} {BIOMES[biome].key}"
+            for place, biome in zip(pairs["place"], pairs["biome"].to_numpy(int), strict=True)
+        ),
         biome=pairs["biome"].to_numpy(int) - 1,
         place=position.get_indexer(pd.Index(pairs["place"])),
     )

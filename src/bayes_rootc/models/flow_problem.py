@@ -29,11 +29,9 @@ from bayes_rootc.models.flow_design import (
     sites_with_data,
 )
 from bayes_rootc.spec.joint import Block, FlowModel
+from bayes_rootc.spec.parameters import EFFECT_OF
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
-
-EFFECT_OF = dict(zip(("turnover", "stock", "bnpp", "f_bnpp", "roots"), EFFECTS, strict=True))
-"""Block → the quantity whose biome effects it holds."""
 
 SITES_TO_NEST = 20
 """With fewer sites of two or more profiles, the spread of sites cannot be told from theirs."""
@@ -127,11 +125,12 @@ class _LevelPriors:
     """One view of the priors of a level, wherever a block's file keeps them."""
 
     def __init__(self, block: Block) -> None:
-        joint = getattr(block, "joint_priors", None)
+        joint: Any = getattr(block, "joint_priors", None)
         self.alpha = block.priors.alpha
         self.gamma = block.priors.gamma
         self.sigma_biome = block.priors.sigma_biome
-        self.sigma_gamma = getattr(block.priors, "sigma_gamma", None) or joint.sigma_gamma
+        own = getattr(block.priors, "sigma_gamma", None)
+        self.sigma_gamma = own if own is not None else joint.sigma_gamma
 
 
 def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
@@ -190,7 +189,7 @@ def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
         likelihood=likelihood,
         density=density,
         records=records,
-        counts=counts,
+        counts={name: counts[name] for name in EFFECTS if name in counts},
         notes=(*inputs.notes, *components.notes),
     )
 

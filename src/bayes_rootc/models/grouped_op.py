@@ -130,7 +130,7 @@ def _numba_grouped_normal(op: GroupedNormal, **kwargs: Any) -> Any:
 grouped_normal = GroupedNormal()
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def group_posterior(
     residual: Floats, loading: Floats, variance: Floats, spread: float, group: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bayes_rootc.layers import depth_basis
 from bayes_rootc.spec.load import dump_spec, spec_hash
-from bayes_rootc.spec.priors import FAMILIES, interval
+from bayes_rootc.spec.priors import FAMILIES, Prior, interval
 from bayes_rootc.spec.turnover import TurnoverSpec
 
 INTERVAL_MASS = 0.9
@@ -142,19 +142,29 @@ def explain_spec(spec: TurnoverSpec, where: str) -> str:
     """Tell a whole model file as text, ``where`` being its path."""
     lines = [f"{where}: model {spec.model}", f"spec hash {spec_hash(spec)}", "", "priors"]
     for prior in explain_priors(spec):
-        low, high = prior.interval
-        human_low, human_high = (_figures(value) for value in prior.human_interval)
-        lines += [
-            f"  {prior.name:<14}{prior.distribution}, unit {prior.unit}",
-            f"{'':16}{INTERVAL_MASS:.0%} interval {low:.3g} to {high:.3g}",
-            f"{'':16}{prior.human_text}: {human_low} to {human_high} {prior.human_unit}",
-            f"{'':16}{prior.reason}",
-        ]
+        low, high = (_figures(value) for value in prior.human_interval)
+        human = f"{prior.human_text}: {low} to {high} {prior.human_unit}"
+        lines += prior_lines(prior.name, getattr(spec.priors, prior.name), human)
     content = dump_spec(spec)
     for section, title in SECTIONS.items():
-        lines += ["", title]
-        lines += [f"  {key:<24}{_shown(value)}" for key, value in content[section].items()]
+        lines += section_lines(title, content[section])
     return "\n".join(lines)
+
+
+def prior_lines(name: str, prior: Prior, human: str) -> list[str]:
+    """Four lines about a prior: what it is, its interval, what that means, and why."""
+    low, high = interval(prior, INTERVAL_MASS)
+    return [
+        f"  {name:<20}{FAMILIES[prior.dist].text(prior)}, unit {prior.unit}",
+        f"{'':22}{INTERVAL_MASS:.0%} interval {low:.3g} to {high:.3g}",
+        f"{'':22}{human}",
+        f"{'':22}{prior.reason}",
+    ]
+
+
+def section_lines(title: str, content: dict[str, object]) -> list[str]:
+    """Lines about a section of a model file."""
+    return ["", title, *(f"  {key:<24}{_shown(value)}" for key, value in content.items())]
 
 
 def _shown(value: object) -> str:
