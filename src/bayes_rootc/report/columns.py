@@ -61,17 +61,31 @@ class Interval:
 
     def applies(self, frame: pd.DataFrame) -> bool:
         """Whether the table has this column."""
-        return self.key in frame
+        return self.key + self.middle in frame
 
     def cell(self, row: Row) -> str:
         """Text of the cell."""
-        middle, low, high = (row[self.key + end] for end in (self.middle, self.low, self.high))
+        ends = (self.key + self.middle, self.key + self.low, self.key + self.high)
+        middle, low, high = (row[end] for end in ends)
         return numbers.with_interval(middle, low, high)
 
 
 @dataclass(frozen=True)
 class TableRecord:
-    """One table: what it says, how it is made, what is shown."""
+    """One table: what it says, how it is made, what is shown.
+
+    Attributes
+    ----------
+    title, caption : str
+    make : callable
+    columns : tuple
+        What people see; empty: every column of the table.
+    limit : int, optional
+        Rows that people see.
+    hide_if_empty : bool
+    needs : tuple of str
+        Variables (group/name) without which the table does not apply to a run.
+    """
 
     title: str
     caption: str
@@ -79,9 +93,10 @@ class TableRecord:
     columns: tuple[WithTitle, ...]
     limit: int | None = None
     hide_if_empty: bool = False
+    needs: tuple[str, ...] = ()
 
 
-_SUMMARY = (
+SUMMARY = (
     Column("unit", "unit"),
     Column("mean", "mean", numbers.three_digits),
     Column("sd", "sd", numbers.three_digits),
@@ -121,7 +136,7 @@ TABLES: dict[str, TableRecord] = {
         "near 1 and large effective sample sizes (ESS) mean that the chains agree. n/a: too few "
         "draws to say.",
         lambda run, _: tables.population_table(run),
-        (Column("parameter", "parameter"), Column("meaning", "meaning"), *_SUMMARY),
+        (Column("parameter", "parameter"), Column("meaning", "meaning"), *SUMMARY),
     ),
     "biomes": TableRecord(
         "Intercept and depth slope of each biome",
@@ -133,7 +148,7 @@ TABLES: dict[str, TableRecord] = {
             Column("n_layers", "layers", numbers.whole),
             Column("n_profiles", "profiles", numbers.whole),
             Column("basis", "rests on"),
-            *_SUMMARY,
+            *SUMMARY,
         ),
     ),
     "checks": TableRecord(

@@ -10,7 +10,7 @@ from bayes_rootc.report import numbers
 from bayes_rootc.report.figures.style import to_png
 from bayes_rootc.report.kinds import kind_of
 from bayes_rootc.report.parts import Banner, Diagnostics, Picture, Report, make_table
-from bayes_rootc.report.stored import group, json_attribute
+from bayes_rootc.report.stored import group, has, json_attribute
 
 
 def build_report(run: xr.DataTree, diagnostics: Diagnostics) -> Report:
@@ -44,6 +44,7 @@ def build_report(run: xr.DataTree, diagnostics: Diagnostics) -> Report:
         pictures=tuple(
             Picture(name, record.title, record.caption, to_png(record.draw(run)), record.data(run))
             for name, record in kind.figures.items()
+            if has(run, *record.needs)
         ),
         notes=tuple(str(note) for note in json_attribute(run, "notes", [])),
         certificate=tuple(_certificate(run, diagnostics, kind.certificate)),

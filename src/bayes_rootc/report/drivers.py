@@ -68,9 +68,9 @@ def coefficients_table(run: xr.DataTree) -> pd.DataFrame:
     -------
     DataFrame
         quantity, title, biome_key ("typical biome": the population's), biome, component ("depth":
-        slope on the depth basis), mean, q025, q50, q975 (change on the quantity's log or logit
-        scale by one unit of the component), holds_zero (the 95 % interval holds 0), n (data of
-        the quantity in the biome), basis.
+        slope on the depth basis), coefficient (posterior mean of the change on the quantity's log
+        or logit scale by one unit of the component) with _q025, _q50, _q975,
+        holds_zero (the 95 % interval holds 0), n (data of the quantity in the biome), basis.
     """
     rows: list[dict[str, object]] = []
     for name, record in driven(run).items():
@@ -85,10 +85,10 @@ def coefficients_table(run: xr.DataTree) -> pd.DataFrame:
                     "biome_key": biome,
                     "biome": biome_name(biome),
                     "component": component,
-                    "mean": float(draws.mean()),
-                    "q025": float(low),
-                    "q50": float(middle),
-                    "q975": float(high),
+                    "coefficient": float(draws.mean()),
+                    "coefficient_q025": float(low),
+                    "coefficient_q50": float(middle),
+                    "coefficient_q975": float(high),
                     "holds_zero": bool(low <= 0.0 <= high),
                     "n": int(n),
                     "basis": "data" if n else "from the population",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.layers import EFFECTS, MAX_DEPTH_CM, STANDARD_EDGES_CM, depth_basis
+from bayes_rootc.layers import BIOME_KEYS, EFFECTS, MAX_DEPTH_CM, STANDARD_EDGES_CM, depth_basis
 from bayes_rootc.report.stored import (
     Floats,
     biome_name,
@@ -148,7 +148,7 @@ def effects_table(run: xr.DataTree) -> pd.DataFrame:
 def typical_turnover_table(run: xr.DataTree) -> pd.DataFrame:
     """Decay rate and turnover time at the typical site of each biome, by standard layer.
 
-    The typical site has the mean components of the biome's profiles (of all, where it has none).
+    The typical site has the mean components of the biome's sites.
 
     Returns
     -------
@@ -189,14 +189,25 @@ def _level_of_k(run: xr.DataTree) -> Floats:
     if not has(run, "posterior/slopes_k", "constant_data/components"):
         return level
     slopes = draws_first(run, "posterior", "slopes_k", "biome", "component")
-    place = variable(run, "constant_data", "profile_place_index").values.astype(int)
-    biome = variable(run, "constant_data", "profile_biome_index").values.astype(int)
-    scores = variable(run, "constant_data", "components", "place", "component").values[place]
-    mean = np.stack(
-        [scores[biome == b].mean(axis=0) if (biome == b).any() else scores.mean(axis=0)
-         for b in range(level.shape[1])]
-    )  # fmt: skip
-    return np.asarray(level + np.einsum("sbc,bc->sb", slopes, mean))
+    return np.asarray(level + np.einsum("sbc,bc->sb", slopes, site_components(run)))
+
+
+def site_components(run: xr.DataTree) -> Floats:
+    """Mean components of the sites of each biome, shape (9, C); 0 where it has no site."""
+    scores = variable(run, "constant_data", "components", "place", "component").values
+    pairs: list[tuple[int, int]] = []
+    for prefix in ("profile", "npp_site", "root"):
+        names = (f"{prefix}_biome_index", f"{prefix}_place_index")
+        if has(run, *(f"constant_data/{name}" for name in names)):
+            biome, place = (variable(run, "constant_data", n).values.astype(int) for n in names)
+            pairs += zip(biome.tolist(), place.tolist(), strict=True)
+    found = np.zeros((len(BIOME_KEYS), scores.shape[1]))
+    for b in range(len(BIOME_KEYS)):
+        # A site counts once, however many profiles or records it has.
+        places = sorted({place for biome, place in pairs if biome == b})
+        if places:
+            found[b] = scores[places].mean(axis=0)
+    return found
 
 
 def layer_c_age_table(run: xr.DataTree) -> pd.DataFrame:

@@ -65,6 +65,22 @@ def text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def percent(value: object) -> str:
+    """Write a share of 1 in percent, one decimal: 77.9 %."""
+    number = _float(value)
+    return f"{100 * number:.1f} %" if math.isfinite(number) else NOT_AVAILABLE
+
+
+def anything(value: object) -> str:
+    """Write a number with three digits, and everything else as it is."""
+    return three_digits(value) if isinstance(value, float) else text(value)
+
+
+def yes(value: object) -> str:
+    """Write whether something holds."""
+    return "yes" if value else "no"
+
+
 def yes_no(value: object) -> str:
     """Write a check's outcome in a word."""
     return "passed" if value else "FAILED"

@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.report.columns import TableRecord, WithTitle
+from bayes_rootc.report import numbers
+from bayes_rootc.report.columns import Column, TableRecord, WithTitle
 from bayes_rootc.report.figures.record import FigureRecord
+from bayes_rootc.report.stored import has
 
 Diagnostics = Mapping[str, Any]
 Pairs = tuple[tuple[str, str], ...]
@@ -106,17 +108,20 @@ class Kind:
 def make_table(
     name: str, record: TableRecord, run: xr.DataTree, diagnostics: Diagnostics
 ) -> Table | None:
-    """Make a table of a run; None where it is empty and would say nothing.
+    """Make a table of a run; None where it does not apply, or is empty and would say nothing.
 
     Raises
     ------
     RunError
         If the run lacks a group or variable.
     """
+    if not has(run, *record.needs):
+        return None
     frame = record.make(run, diagnostics)
     if frame.empty and record.hide_if_empty:
         return None
-    columns: list[WithTitle] = [column for column in record.columns if column.applies(frame)]
+    known = record.columns or tuple(Column(n, n, numbers.anything) for n in map(str, frame))
+    columns: list[WithTitle] = [column for column in known if column.applies(frame)]
     shown = frame if record.limit is None else frame.head(record.limit)
     cells = tuple(
         tuple(column.cell(row) for column in columns) for row in shown.to_dict(orient="records")

@@ -33,7 +33,7 @@ def draw(run: xr.DataTree) -> Figure:
     figure = new_figure(3.2 + columns * (0.9 + 0.5 * n_components), 0.9 + 3.5 * rows)
     axes = figure.subplots(rows, columns, squeeze=False)
     sloped = table[table["component"] != DEPTH]
-    limit = float(sloped["mean"].abs().max() or 1.0)
+    limit = float(sloped["coefficient"].abs().max() or 1.0)
     scale = ScalarMappable(Normalize(-limit, limit), mpl.colormaps["RdBu_r"])
     for ax, name in zip(axes.ravel(), names, strict=False):
         _panel(ax, table[table["quantity"] == name], scale)
@@ -55,7 +55,7 @@ def _panel(ax: Axes, table: pd.DataFrame, scale: ScalarMappable) -> None:
     components = list(dict.fromkeys(table["component"]))
     for row in table.to_dict(orient="records"):
         x, y = components.index(row["component"]), biomes.index(row["biome"])
-        value = float(row["mean"])
+        value = float(row["coefficient"])
         fill = (1.0, 1.0, 1.0) if row["component"] == DEPTH else colour_of(value, scale)
         colour = to_rgb(UNSURE) if row["holds_zero"] else fill
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, ec="white", lw=1.2))

@@ -63,13 +63,13 @@ def _panel(
 ) -> None:
     for n, (_, line) in enumerate(table.groupby("estimate", sort=False)):
         ax.plot(line["value"], line["density"], color=COLOURS[n], ls=DASHES[n], lw=1.5)
-    ax.axvline(published(name).value, color=INK, lw=1.0, ls=":")
+    ax.axvline(published(name).value, ymax=0.54, color=INK, lw=1.0, ls=":")
     top = float(table["density"].max())
     ax.set_ylim(0.0, 1.9 * top)  # the upper half is for the table
     ax.set_yticks([tick for tick in ax.get_yticks() if tick <= top])
     ax.set_xlim(float(table["value"].min()), float(table["value"].max()))
     ax.set_xlabel(f"{label} (Mg C ha⁻¹ yr⁻¹)")
-    lines = [f"{'est.':<5}{'mean over sites (95 %)'}", *(f"{n:<5}{v}" for n, v in means)]
+    lines = [f"{'est.':<5}mean over sites (95 %)", *(f"{n:<5}{v}" for n, v in means)]
     ax.text(
         0.98, 0.99, "\n".join(lines), transform=ax.transAxes, va="top", ha="right",
         fontsize=7.5, family="DejaVu Sans Mono", linespacing=1.3,

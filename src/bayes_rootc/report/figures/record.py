@@ -13,9 +13,18 @@ from bayes_rootc.report.figures.style import Draw
 
 @dataclass(frozen=True)
 class FigureRecord:
-    """One figure: title, caption for people, the drawing, and the numbers behind it."""
+    """One figure: title, caption for people, the drawing, and the numbers behind it.
+
+    Attributes
+    ----------
+    title, caption : str
+    draw, data : callable
+    needs : tuple of str
+        Variables (group/name) without which the figure does not apply to a run.
+    """
 
     title: str
     caption: str
     draw: Draw
     data: Callable[[xr.DataTree], pd.DataFrame]
+    needs: tuple[str, ...] = ()
