@@ -47,6 +47,11 @@ def written(folder: Path, text: str | bytes) -> Path:
     return path
 
 
+OPTIONAL_COLUMNS = (
+    "pct_c", "bulk_density", "coarse", "pct_c_filled", "bulk_density_filled", "pct_c_zero",
+)  # fmt: skip
+
+
 def no_bomb(lat: np.ndarray, year: np.ndarray) -> np.ndarray:
     return np.full(lat.shape, 500.0)
 
@@ -72,7 +77,8 @@ def raw_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
         "unmeasured": False, "duplicate": False,
     }  # fmt: skip
     numbered = [{"row": number} | usual | row for number, row in enumerate(rows, 1)]
-    return pd.DataFrame(numbered)[list(RAW_COLUMNS)]
+    more = [name for name in OPTIONAL_COLUMNS if any(name in row for row in rows)]
+    return pd.DataFrame(numbered)[[*RAW_COLUMNS, *more]]
 
 
 # Reading
@@ -222,7 +228,8 @@ def test_every_format_has_the_same_shape(tmp_path: Path) -> None:
     path = written(tmp_path, table_text([{}]))
     assert [name for name, reader in READERS.items() if reader.matches(path)] == ["tidy"]
     assert all(reader.name == name for name, reader in READERS.items())
-    assert tuple(sorted(READERS["tidy"].read(path, None).columns)) == tuple(sorted(RAW_COLUMNS))
+    columns = set(READERS["tidy"].read(path, None).columns)
+    assert set(RAW_COLUMNS) <= columns <= {*RAW_COLUMNS, *OPTIONAL_COLUMNS}
 
 
 # Refusing what is impossible
@@ -241,6 +248,12 @@ IMPOSSIBLE = {
     "biome": ({"biome": 3.5}, "column biome: 3.5 is impossible; a biome is a whole number"),
     "kelvin": ({"mat": 282.0}, "column mat: 282 is impossible; a mean annual temperature"),
     "map code": ({"map": -9999.0}, "column map: -9999 is impossible; annual precipitation"),
+    "too much carbon": ({"pct_c": 120.0}, "column pct_c: 120 is impossible; percent C lies above"),
+    "no carbon": ({"pct_c": 0.0}, "column pct_c: 0 is impossible; .*leave it empty if unknown"),
+    "stone": ({"bulk_density": 5.0}, "column bulk_density: 5 is impossible; a bulk density lies"),
+    "no mass": ({"bulk_density": 0.0}, "column bulk_density: 0 is impossible"),
+    "percent of stones": ({"coarse": 35.0}, "column coarse: 35 is impossible; .*, not percent"),
+    "negative stones": ({"coarse": -0.1}, "column coarse: -0.1 is impossible; coarse is a volume"),
     "no profile": ({"profile": ""}, "column profile: '' is impossible; every layer needs"),
     "profile reused": ({"lat": 30.0}, r"rows 1 and 2, column profile: 'P1' lies at \(48.7, 9.2\) "
                        r"and at \(30, 9.2\); profile names must be unique"),
@@ -266,6 +279,56 @@ def test_fraction_modern_in_the_place_of_delta14c_is_refused() -> None:
         build(raw_frame(rows))
     assert len(build(raw_frame([{"delta14c": 0.0}, *rows[:0]])).table) == 1
     assert len(build(raw_frame([*rows, {"delta14c": -30.0, "profile": "P3"}])).table) == 3
+
+
+def test_what_compilers_filled_is_emptied_and_counted_unless_kept() -> None:
+    raw = raw_frame([
+        {"pct_c": 1.0, "bulk_density": 1.1, "coarse": 0.2, "bulk_density_filled": True},
+        {"pct_c": 2.0, "bulk_density": 1.2, "delta14c": -60.0, "pct_c_filled": True},
+        {"bulk_density": 1.3, "delta14c": -70.0, "bulk_density_filled": True},
+        {"pct_c": 4.0, "bulk_density": 1.4, "delta14c": np.nan, "pct_c_filled": True},
+    ]).fillna({"pct_c_filled": False, "bulk_density_filled": False})  # fmt: skip
+    emptied, kept = build(raw), build(raw, keep_filled=True)
+    nan = np.nan
+    np.testing.assert_equal(emptied.table["pct_c"].tolist(), [1.0, nan, nan])
+    np.testing.assert_equal(emptied.table["bulk_density"].tolist(), [nan, 1.2, nan])
+    np.testing.assert_equal(emptied.table["coarse"].tolist(), [0.2, nan, nan])
+    np.testing.assert_equal(kept.table["pct_c"].tolist(), [1.0, 2.0, nan])
+    assert kept.table["bulk_density"].tolist() == [1.1, 1.2, 1.3]
+    # The row that is left out is counted there, and not here.
+    assert emptied.notes == (
+        "1 values of pct_c were filled in by the compilers and are not used (keep with "
+        "data.keep_filled)",
+        "2 values of bulk_density were filled in by the compilers and are not used (keep with "
+        "data.keep_filled)",
+    )
+    assert kept.notes == ()
+    assert emptied.data_hash != kept.data_hash
+
+
+def test_a_table_without_densities_has_empty_columns() -> None:
+    layers = build(raw_frame([{}]))
+    assert layers.table.columns.tolist() == list(TABLE_COLUMNS)
+    assert layers.table[["pct_c", "bulk_density", "coarse"]].isna().all(axis=None)
+
+
+def test_zeros_that_a_reader_emptied_are_counted() -> None:
+    raw = raw_frame([{"pct_c": np.nan, "pct_c_zero": True}, {"pct_c": 1.0, "delta14c": -9.0}])
+    layers = build(raw.fillna({"pct_c_zero": False}))
+    assert layers.notes == ("1 values of pct_c are 0 and count as not measured",)
+
+
+def test_the_tidy_table_gives_densities_and_what_was_filled(tmp_path: Path) -> None:
+    origin = {"bulk_density": "1.3", "bulk_density_origin": "filled_by_compilers"}
+    rows = [{"pct_c": "2.5", "pct_c_origin": "reported", "coarse": "0.1"} | origin, DEEPER]
+    path = written(tmp_path, table_text(rows))
+    raw = tidy.read(path)
+    assert raw["bulk_density_filled"].tolist() == [True, False]
+    assert not raw["pct_c_filled"].any()
+    filled = load_layers(path, DataSection(keep_filled=True)).table
+    np.testing.assert_equal(
+        filled[["pct_c", "bulk_density", "coarse"]].to_numpy(), [[2.5, 1.3, 0.1], [np.nan] * 3]
+    )
 
 
 def test_values_at_the_edge_are_accepted() -> None:

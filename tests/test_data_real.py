@@ -58,12 +58,26 @@ def test_the_layers_worth_a_look_are_listed(layers: TableData) -> None:
 
 
 def test_profiles_whose_biome_runs_down_the_column_are_put_right(layers: TableData) -> None:
-    assert layers.notes == (
+    assert layers.notes[0] == (
         "16 rows were given the biome of the other rows of their profile "
-        "(profiles 214, 217, 218, 219, 220, 221)",
+        "(profiles 214, 217, 218, 219, 220, 221)"
     )
     forest = layers.table[layers.table["profile"].isin(["217", "218", "219", "220", "221"])]
     assert set(forest["biome"]) == {3}
+
+
+def test_filled_densities_are_left_to_the_model_and_counted(
+    data_folder: Path, layers: TableData
+) -> None:
+    assert layers.notes[1:] == (
+        "1582 values of bulk_density were filled in by the compilers and are not used (keep with "
+        "data.keep_filled)",
+    )
+    kept = load_layers(data_folder, DataSection(keep_filled=True))
+    names = ["pct_c", "bulk_density", "coarse"]
+    assert layers.table[names].notna().sum().tolist() == [2544, 893, 0]
+    assert kept.table[names].notna().sum().tolist() == [2544, 2475, 0]
+    assert len(kept.notes) == 1 and kept.data_hash != layers.data_hash
 
 
 def test_a_profile_with_two_coordinates_is_one_profile(layers: TableData) -> None:
@@ -79,9 +93,11 @@ def test_the_original_gives_the_same_layers_as_the_tidy_table(
     assert original.drops == layers.drops
     same = ["row", "entry", "site", "profile", "lat", "lon", "top_cm", "bottom_cm", "sample_year"]
     pd.testing.assert_frame_equal(original.table[same], layers.table[same], check_dtype=False)
-    rounded = ["delta14c", "delta14c_err", "mat", "map"]
+    rounded = ["delta14c", "delta14c_err", "mat", "map", "pct_c", "bulk_density", "coarse"]
     # The tidy table was rounded: the last digit of precipitation is 0.01 mm.
     pd.testing.assert_frame_equal(original.table[rounded], layers.table[rounded], atol=0.006)
+    densities = rounded[-3:]
+    pd.testing.assert_frame_equal(original.table[densities], layers.table[densities], atol=6e-5)
 
 
 def test_a_table_in_the_folder_knows_its_folder(data_folder: Path) -> None:
@@ -95,6 +111,6 @@ def test_without_the_grid_the_biomes_of_the_original_are_called_guesses(
     alone = tmp_path / "Yujie_dataset.csv"
     alone.write_bytes((data_folder / LAYER_TABLES[1]).read_bytes())
     guessed = load_layers(alone, DataSection())
-    assert "a climate estimated without the grid" in guessed.notes[-1]
+    assert any("a climate estimated without the grid" in note for note in guessed.notes)
     # The biome plays no part in these; where it stays unknown, fewer copies are left to drop.
     assert {drop for drop in layers.drops if drop.reason != "duplicate"} < set(guessed.drops)

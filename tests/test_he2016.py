@@ -21,7 +21,8 @@ COLUMNS = (
     "Author", "pc_dataset_name", "Site", "Lon", "Lat", "Country", "MAT", "MAP",
     "VegTypeCodeStr_Local", "Hzn1", "HorizonDesignation", "Layer_top", "Layer_bottom",
     "Layer_top_norm", "Layer_bottom_norm", "ProfileID", "D14C_BulkLayer_text", "D14C_BulkLayer",
-    "D14C_err", "14C_age", "FractionModern", "SampleYear",
+    "D14C_err", "14C_age", "FractionModern", "SampleYear", "BulkDensity_original", "BulkDensity",
+    "pct_C_original", "pct_C",
 )  # fmt: skip
 
 LAYER = {
@@ -45,6 +46,9 @@ LAYER = {
     "14C_age": "999999",
     "FractionModern": "98.1",
     "SampleYear": "1996",
+    "BulkDensity": "1.3",
+    "pct_C_original": "12",
+    "pct_C": "1.2",
 }
 
 
@@ -73,6 +77,8 @@ def test_one_layer(tmp_path: Path) -> None:
         "organic": False, "peat": False, "unpublished": False, "unmeasured": False,
         "duplicate": False,
         "biome_source": "label", "delta14c_origin": "reported", "repairs": "",
+        "pct_c": 1.2, "pct_c_zero": False, "bulk_density": 1.3, "pct_c_filled": False,
+        "bulk_density_filled": True,
     }  # fmt: skip
 
 
@@ -137,6 +143,24 @@ def test_where_delta14c_comes_from(tmp_path: Path) -> None:
     assert np.isnan(raw["delta14c"].iloc[3])
 
 
+def test_a_zero_percent_c_is_empty_and_what_was_not_reported_is_filled(tmp_path: Path) -> None:
+    zero = {"pct_C": "0", "pct_C_original": "", "BulkDensity": ""}
+    filled = {"pct_C_original": "", "BulkDensity_original": "1.25"}
+    raw = read(tmp_path, zero, filled)
+    assert raw["pct_c"].isna().tolist() == raw["bulk_density"].isna().tolist() == [True, False]
+    assert raw["pct_c_filled"].tolist() == [False, True]
+    assert raw["bulk_density_filled"].tolist() == [False, False]
+    assert raw["pct_c_zero"].tolist() == [True, False]
+
+
+def test_a_part_of_the_file_may_lack_the_densities(tmp_path: Path) -> None:
+    path = tmp_path / "compilation.csv"
+    path.write_bytes(content({}, columns=COLUMNS[:-4]))
+    raw = he2016.read(path, None)
+    assert raw[["pct_c", "bulk_density"]].isna().all(axis=None)
+    assert not raw[["pct_c_filled", "bulk_density_filled"]].any(axis=None)
+
+
 def test_copies_are_found_by_reported_depth_and_one_stays(tmp_path: Path) -> None:
     other_zero = {"ProfileID": "13", "Layer_top_norm": "-2", "Layer_bottom_norm": "3"}
     raw = read(tmp_path, {}, other_zero, {"D14C_BulkLayer": "-21"}, {"Layer_top": "6"})
@@ -166,7 +190,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 def test_a_short_row_is_named(tmp_path: Path) -> None:
     path = tmp_path / "compilation.csv"
     path.write_bytes(content({}) + b"Meyer_2001,5\r")
-    with pytest.raises(DataError, match="row 2 has 2 cells, the header has 22"):
+    with pytest.raises(DataError, match="row 2 has 2 cells, the header has 26"):
         he2016.read(path, None)
 
 
@@ -200,7 +224,19 @@ def tidied(data_folder: Path) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    "name", ["row", "entry", "site", "profile", "organic", "peat", "unpublished", "duplicate"]
+    "name",
+    [
+        "row",
+        "entry",
+        "site",
+        "profile",
+        "organic",
+        "peat",
+        "unpublished",
+        "duplicate",
+        "pct_c_filled",
+        "bulk_density_filled",
+    ],
 )
 def test_texts_and_flags_are_those_of_the_tidy_table(
     published: pd.DataFrame, tidied: pd.DataFrame, name: str
@@ -214,6 +250,7 @@ def test_texts_and_flags_are_those_of_the_tidy_table(
     [
         ("lat", 0), ("lon", 0), ("top_cm", 0), ("bottom_cm", 0), ("sample_year", 0),
         ("delta14c", 5e-4), ("delta14c_err", 5e-4), ("mat", 5e-4), ("map", 5e-3),
+        ("pct_c", 5e-5), ("bulk_density", 5e-5),
     ],
 )  # fmt: skip
 def test_numbers_are_those_of_the_tidy_table_up_to_its_rounding(
@@ -254,10 +291,23 @@ def test_what_was_mended_and_counted(published: pd.DataFrame) -> None:
     assert published["repairs"].value_counts().to_dict() == {
         "": 4102, "longitude_sign": 32, "depth_999": 2,
     }  # fmt: skip
+    assert published["pct_c_zero"].sum() == 204
     assert published["delta14c_origin"].value_counts().to_dict() == {
         "reported": 3348, "computed": 551, "": 213, "modern": 24,
     }  # fmt: skip
     assert published["duplicate"].sum() == 38
+
+
+def test_what_was_filled_is_what_the_tidy_table_says(
+    published: pd.DataFrame, data_folder: Path
+) -> None:
+    table = pd.read_csv(data_folder / TIDY, dtype=str, keep_default_na=False)
+    for name, n_filled, n_reported in (("pct_c", 517, 3170), ("bulk_density", 1859, 1753)):
+        filled = table[f"{name}_origin"] == "filled_by_compilers"
+        assert (published[f"{name}_filled"].to_numpy() == filled.to_numpy()).all()
+        has = published[name].notna()
+        assert (has.to_numpy() == (table[name] != "").to_numpy()).all()
+        assert (filled.sum(), has.sum() - filled.sum()) == (n_filled, n_reported)
 
 
 def test_every_copy_is_flagged_in_the_tidy_table(

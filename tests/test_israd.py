@@ -56,6 +56,11 @@ LAYER = {
     "lyr_fraction_modern_sigma": None,
     "lyr_fraction_modern_sd": None,
     "lyr_14c_fill_extra": 77,
+    "lyr_c_org": 1.5,
+    "lyr_c_tot": 1.9,
+    "lyr_bd_samp": 1.2,
+    "lyr_bd_tot": 1.4,
+    "lyr_coarse_tot": 0,
 }
 
 
@@ -117,6 +122,8 @@ def test_one_layer(read: Read) -> None:
         "organic": False, "peat": False, "unpublished": False,
         "unmeasured": False, "duplicate": False,
         "biome_source": "fallback", "delta14c_origin": "reported", "treated": False,
+        "pct_c_zero": False, "pct_c": 1.5, "pct_c_filled": False,
+        "bulk_density": 1.2, "bulk_density_filled": False, "coarse": 0.0,
     }  # fmt: skip
 
 
@@ -206,6 +213,80 @@ def test_columns_that_older_templates_lack_may_be_missing(read: Read) -> None:
 def test_numbers_as_names_join(read: Read) -> None:
     raw = read(tables([{"pro_name": 7}], profile={"pro_name": 7}))
     assert raw["profile"].tolist() == ["Roe_2010/Hill/7"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "value", "filled"),
+    [
+        ({"lyr_c_org": None}, "pct_c", 1.9, False),
+        ({"lyr_c_org": 0}, "pct_c", np.nan, False),
+        ({"lyr_c_org": None, "lyr_c_tot": None, "lyr_c_org_fill_extra": 3}, "pct_c", 3.0, True),
+        ({"lyr_c_org_fill_extra": 3}, "pct_c", 1.5, False),
+        ({"lyr_bd_samp": None}, "bulk_density", 1.4, False),
+        ({"lyr_bd_samp": None, "lyr_bd_tot": None}, "bulk_density", np.nan, False),
+        (
+            {"lyr_bd_samp": None, "lyr_bd_tot": None, "lyr_bd_samp_filled": 0.9},
+            "bulk_density",
+            0.9,
+            True,
+        ),
+    ],
+)
+def test_percent_c_and_bulk_density(
+    read: Read, layer: Row, name: str, value: float, filled: bool
+) -> None:
+    raw = read(tables([layer]))
+    np.testing.assert_equal(raw[name].iloc[0], value)
+    assert raw[f"{name}_filled"].tolist() == [filled]
+    assert raw["pct_c_zero"].tolist() == [layer.get("lyr_c_org") == 0]
+
+
+@pytest.mark.parametrize(
+    ("layer", "coarse"),
+    [
+        ({"lyr_coarse_tot": None}, np.nan),
+        # 20 g of stones of 2.65 g cm-3 beside 80 g of fine earth of 1.2 g cm-3
+        ({}, (20 / 2.65) / (20 / 2.65 + 80 / 1.2)),
+        ({"lyr_coarse_density": 2.0}, (20 / 2.0) / (20 / 2.0 + 80 / 1.2)),
+        # The bulk density of the whole sample counts the stones: carbon is 80 % of its mass.
+        ({"lyr_bd_samp": None}, 0.2),
+        ({"lyr_bd_samp": None, "lyr_bd_tot": None}, (20 / 2.65) / (20 / 2.65 + 80 / 1.3)),
+    ],
+)
+def test_coarse_fragments(read: Read, layer: Row, coarse: float) -> None:
+    raw = read(tables([{"lyr_coarse_tot": 20, "lyr_coarse_density": None} | layer]))
+    np.testing.assert_allclose(raw["coarse"], coarse, rtol=1e-12)
+
+
+def test_both_bulk_densities_give_one_carbon_density(read: Read) -> None:
+    # 1 cm3 of soil with 0.3 cm3 of stones of 2.65 g cm-3 among fine earth of 1.1 g cm-3
+    stones, fine = 0.3 * 2.65, 0.7 * 1.1
+    coarse = {"lyr_coarse_tot": 100 * stones / (stones + fine)}
+    raw = read(tables([
+        coarse | {"lyr_bd_samp": 1.1, "lyr_bd_tot": None},
+        coarse | {"lyr_bd_samp": None, "lyr_bd_tot": stones + fine},
+    ]))  # fmt: skip
+    np.testing.assert_allclose(raw["bulk_density"] * (1.0 - raw["coarse"]), fine, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (
+            {"lyr_coarse_tot": 120},
+            r"row 2, column lyr_coarse_tot: 120\.0 is no percentage of coarse",
+        ),
+        ({"lyr_coarse_tot": -1}, r"row 2, column lyr_coarse_tot: -1\.0 is no percentage"),
+        (
+            {"lyr_coarse_density": 0},
+            r"row 2, column lyr_coarse_density: 0\.0 is no density of frag",
+        ),
+        ({"lyr_bd_samp": "loose"}, "row 2, column lyr_bd_samp: 'loose' is not a number"),
+    ],
+)
+def test_impossible_coarse_fragments_are_refused(read: Read, layer: Row, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(tables([{"lyr_coarse_density": None}, {"lyr_coarse_density": None} | layer]))
 
 
 @pytest.mark.parametrize(
@@ -340,6 +421,8 @@ def test_the_example(example: pd.DataFrame) -> None:
     assert pit["delta14c"].round(1).tolist() == [7.7, -3.6, -49.8, -116.4, -113.8, -158.8, -116.4]
     assert set(pit["biome"]) == {3.0}
     assert set(pit["biome_source"]) == {"label"}
+    assert example[["pct_c", "bulk_density", "coarse"]].notna().sum().tolist() == [26, 48, 0]
+    assert not example[["pct_c_filled", "bulk_density_filled"]].any(axis=None)
 
 
 def test_fraction_modern_of_the_example_gives_its_delta14c(data_folder: Path) -> None:

@@ -13,6 +13,9 @@ What is odd about it, and what is done:
   from an age or a fraction modern; where all they had was the word "modern", they wrote 0.
 * ``14C_age`` is misplaced against the other columns and is never read; neither is
   ``FractionModern``, which mixes percent, fractions and text and adds no layer.
+* Percent C and bulk density are the compilers' ``pct_C`` and ``BulkDensity``, which they
+  converted and, where ``pct_C_original`` or ``BulkDensity_original`` is empty, filled in. A zero
+  in ``pct_C`` stands for nothing known: it is empty.
 
 References
 ----------
@@ -74,6 +77,9 @@ _TEXTS = (
     "D14C_BulkLayer_text",
     "FractionModern",
 )
+_DENSITY = ("pct_C", "BulkDensity")
+_OPTIONAL = (*_DENSITY, *(f"{name}_original" for name in _DENSITY))
+"""Turnover needs none of them: a part of the file may lack them."""
 
 
 def matches(path: Path) -> bool:
@@ -96,9 +102,11 @@ def read(path: Path, data_folder: Path | None) -> pd.DataFrame:
     -------
     DataFrame
         :data:`bayes_rootc.data.readers.RAW_COLUMNS` (depths in cm below the top of the mineral
-        soil, Δ14C in ‰), and three more: ``biome_source``; ``delta14c_origin`` ("reported",
-        "computed" by the compilers, "modern" for the bare word, "" without Δ14C); ``repairs``,
-        what was mended ("longitude_sign", "depth_999"), separated by semicolons.
+        soil, Δ14C in ‰), and more: ``pct_c`` (%), ``bulk_density`` (g cm-3), ``pct_c_filled``,
+        ``bulk_density_filled`` (whether the compilers filled it in), ``pct_c_zero`` (whether it
+        was 0); ``biome_source``; ``delta14c_origin`` ("reported", "computed" by the compilers,
+        "modern" for the bare word, "" without Δ14C); ``repairs``, what was mended
+        ("longitude_sign", "depth_999"), separated by semicolons.
 
     Raises
     ------
@@ -107,12 +115,14 @@ def read(path: Path, data_folder: Path | None) -> pd.DataFrame:
     """
     table = _read_text(path)
     cells = Cells(str(path))
-    number = pd.DataFrame({name: cells.numbers(name, table[name]) for name in _NUMBERS})
+    number = pd.DataFrame({name: cells.numbers(name, table[name]) for name in _NUMBERS + _DENSITY})
     cells.finish()
     lon, mirrored = _longitude(table, number)
     top, bottom, unknown = _depth(number)
     label = table["VegTypeCodeStr_Local"]
     horizon = table["HorizonDesignation"].str.match(ORGANIC_HORIZON) | (table["Hzn1"] == "O")
+    zero_c = number["pct_C"] == 0.0
+    pct_c, density = number["pct_C"].mask(zero_c), number["BulkDensity"]
     biomes = assign_biomes(label, number["Lat"], lon, number["MAT"], data_folder)
     raw = pd.DataFrame(
         {
@@ -138,6 +148,11 @@ def read(path: Path, data_folder: Path | None) -> pd.DataFrame:
             "biome_source": biomes["biome_source"],
             "delta14c_origin": _origin(table, number),
             "repairs": _joined({"longitude_sign": mirrored, "depth_999": unknown}),
+            "pct_c": pct_c,
+            "pct_c_zero": zero_c,
+            "bulk_density": density,
+            "pct_c_filled": pct_c.notna() & (table["pct_C_original"] == ""),
+            "bulk_density_filled": density.notna() & (table["BulkDensity_original"] == ""),
         }
     )
     # Several studies entered the same core against different zero depths: compare as reported.
@@ -173,8 +188,9 @@ def _read_text(path: Path) -> pd.DataFrame:
                 f"{path}: row {number} has {len(row)} cells, the header has {len(header)}; a comma "
                 "inside a cell needs quotes"
             )
-    place = {name: header.index(name) for name in names}
-    return pd.DataFrame({name: [text(row[i]) for row in rows] for name, i in place.items()})
+    place = {name: header.index(name) for name in names + _OPTIONAL if name in header}
+    table = pd.DataFrame({name: [text(row[i]) for row in rows] for name, i in place.items()})
+    return table.assign(**{name: "" for name in _OPTIONAL if name not in place})
 
 
 def _longitude(table: pd.DataFrame, number: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -14,6 +14,7 @@ template (``ISRaD_Template_Info.xlsx``). Both shapes give the same raw layer tab
 * Peat: ``pro_peatland``, or the soil order is Histosols, or the mineral surface was not found.
 * ``pro_treatment`` other than "control" or blank goes to the column ``treated``: warmed or
   labelled soil is not in the steady state that the turnover model supposes.
+* Percent C, bulk density and coarse fragments: :mod:`bayes_rootc.data.israd_density`.
 * The place is that of the profile, else of the site. A profile is entry/site/profile name.
 
 References
@@ -29,6 +30,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_rootc.data.csv_text import read_header, read_table
+from bayes_rootc.data.israd_density import DENSITY_NUMBERS
 from bayes_rootc.data.israd_layers import PROFILE_KEYS, raw_layers
 from bayes_rootc.data.israd_list import Columns, read_sheets, sheet_names
 from bayes_rootc.data.numbers import Cells, text
@@ -50,6 +52,7 @@ NUMBERS = {
         "lyr_fraction_modern",
         "lyr_fraction_modern_sigma",
         "lyr_fraction_modern_sd",
+        *DENSITY_NUMBERS,
     ),
 }
 TEXTS = {
@@ -93,13 +96,14 @@ def read_flat(path: Path, data_folder: Path | None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        :data:`bayes_rootc.data.readers.RAW_COLUMNS`, and three more: ``biome_source``;
+        :data:`bayes_rootc.data.readers.RAW_COLUMNS`, those of
+        :func:`bayes_rootc.data.israd_density.densities`, and three more: ``biome_source``;
         ``delta14c_origin`` ("reported", "fraction_modern", "" without Δ14C); ``treated`` (bool).
 
     Raises
     ------
     DataError
-        If the file cannot be read, a column is missing, or a number is not one.
+        If the file cannot be read, a column is missing, or a number is not one or cannot be true.
     """
     table = read_table(path)
     where = str(path)

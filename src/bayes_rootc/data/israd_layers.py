@@ -12,6 +12,7 @@ import pandas as pd
 
 from bayes_rootc.data.biomes import assign_biomes
 from bayes_rootc.data.duplicates import copies
+from bayes_rootc.data.israd_density import densities
 from bayes_rootc.data.numbers import Cells
 from bayes_rootc.units import Floats, delta14c_from_f14c
 
@@ -49,7 +50,7 @@ def raw_layers(joined: pd.DataFrame, where: str, data_folder: Path | None) -> pd
     Raises
     ------
     DataError
-        If a fraction modern is none.
+        If a fraction modern or a coarse fraction is none.
     """
     lat, lon = _place(joined)
     delta14c, error, origin = _delta14c(joined, where)
@@ -89,7 +90,7 @@ def raw_layers(joined: pd.DataFrame, where: str, data_folder: Path | None) -> pd
     )
     place_and_depth = [raw[name] for name in ("lat", "lon", "top_cm", "bottom_cm", "delta14c")]
     raw["duplicate"] = copies(raw, place_and_depth)
-    return raw
+    return pd.concat([raw, densities(joined, where)], axis="columns")
 
 
 def _yes(column: pd.Series) -> pd.Series:

@@ -234,7 +234,8 @@ def _without_filled(
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Empty what compilers filled in; add the columns that a format does not have."""
     kept = kept.copy()
-    notes = []
+    zeros = int(kept.get("pct_c_zero", pd.Series(False, kept.index)).sum())
+    notes = [f"{zeros} values of pct_c are 0 and count as not measured"] if zeros else []
     for name in DENSITY_COLUMNS:
         if name not in kept:
             kept[name] = math.nan
