@@ -39,6 +39,9 @@ VERBS = {
         "bayes_rootc.cli.report",
         "write the report (HTML, Markdown, figures, tables) of a stored run",
     ),
+    "loss": Verb(
+        "bayes_rootc.cli.loss", "what roots bring and what is lost: tables, figures, the answer"
+    ),
     "crossval": Verb(
         "bayes_rootc.cli.crossval", "predict held-out places and score it, beside two baselines"
     ),

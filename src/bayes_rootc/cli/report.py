@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 HELP = "write the report (HTML, Markdown, figures, tables) of a stored run"
 
@@ -33,28 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report and print where it is; the exit code is 0 even if the gate failed."""
+    from bayes_rootc.cli.stored_run import load, say_if_partial
+    from bayes_rootc.report.sensitivity import with_sensitivity
     from bayes_rootc.report.write import write_report
 
-    stored, diagnostics = _load(args.run)
-    if stored.attrs["status"] == "partial":
-        attributes = stored.attrs
-        print(
-            f"partial run: the fit was stopped; {attributes['chains']} chains of "
-            f"{attributes['draws']} draws are used, {attributes['draws_asked']} were asked for"
-        )
+    stored, diagnostics = load(args.run)
+    say_if_partial(stored)
+    stored = with_sensitivity(stored, args.run)
     folder = args.output or Path("reports") / args.run.resolve().name
     print(write_report(stored, diagnostics, folder))
     return 0
-
-
-def _load(path: Path) -> tuple[xr.DataTree, dict[str, Any]]:
-    from bayes_rootc.inference.run_folder import RunFolder, read_certificate
-    from bayes_rootc.inference.store import load_run
-
-    if read_certificate(RunFolder(path))["status"] != "sampling":
-        return load_run(path)
-    # Only a fit that was stopped needs the sampler's libraries, to read back its draws.
-    from bayes_rootc.inference.fit import open_run
-
-    opened = open_run(path)
-    return opened.run, opened.diagnostics

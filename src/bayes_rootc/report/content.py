@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import xarray as xr
 
 from bayes_rootc.report import numbers
-from bayes_rootc.report.figures.style import to_png
 from bayes_rootc.report.kinds import kind_of
-from bayes_rootc.report.parts import Banner, Diagnostics, Picture, Report, make_table
-from bayes_rootc.report.stored import group, has, json_attribute
+from bayes_rootc.report.parts import Banner, Diagnostics, Report, make_picture, make_table
+from bayes_rootc.report.stored import group, json_attribute
 
 
 def build_report(run: xr.DataTree, diagnostics: Diagnostics) -> Report:
@@ -32,6 +31,7 @@ def build_report(run: xr.DataTree, diagnostics: Diagnostics) -> Report:
     kind = kind_of(run)
     run = kind.prepare(run)
     made = (make_table(name, record, run, diagnostics) for name, record in kind.tables.items())
+    drawn = (make_picture(name, record, run) for name, record in kind.figures.items())
     return Report(
         title=f"{kind.title}: {attrs.get('origin', 'a stored run')}",
         lead=kind.lead(run),
@@ -41,11 +41,7 @@ def build_report(run: xr.DataTree, diagnostics: Diagnostics) -> Report:
         facts=kind.facts(run, diagnostics),
         key_table=kind.key_table(run),
         tables=tuple(table for table in made if table is not None),
-        pictures=tuple(
-            Picture(name, record.title, record.caption, to_png(record.draw(run)), record.data(run))
-            for name, record in kind.figures.items()
-            if has(run, *record.needs)
-        ),
+        pictures=tuple(picture for picture in drawn if picture is not None),
         notes=tuple(str(note) for note in json_attribute(run, "notes", [])),
         certificate=tuple(_certificate(run, diagnostics, kind.certificate)),
     )

@@ -12,6 +12,7 @@ import xarray as xr
 from bayes_rootc.report import numbers
 from bayes_rootc.report.columns import Column, TableRecord, WithTitle
 from bayes_rootc.report.figures.record import FigureRecord
+from bayes_rootc.report.figures.style import to_png
 from bayes_rootc.report.stored import has
 
 Diagnostics = Mapping[str, Any]
@@ -128,3 +129,17 @@ def make_table(
     )
     header = tuple(column.title for column in columns)
     return Table(name, record.title, record.caption, frame, header, cells)
+
+
+def make_picture(name: str, record: FigureRecord, run: xr.DataTree) -> Picture | None:
+    """Draw a figure of a run; None where it does not apply.
+
+    Raises
+    ------
+    RunError
+        If the run lacks a group or variable.
+    """
+    if not has(run, *record.needs):
+        return None
+    png = to_png(record.draw(run))
+    return Picture(name, record.title, record.caption, png, record.data(run))

@@ -1,8 +1,8 @@
-"""Write a report: HTML, Markdown, figures and tables, each file whole or not at all."""
+"""Write a report (HTML, Markdown, figures, tables) or losses; each file whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,13 @@ import xarray as xr
 from bayes_rootc.errors import WriteError
 from bayes_rootc.files import replacing, write_text
 from bayes_rootc.report.content import build_report
+from bayes_rootc.report.figures.flow_catalogue import LOSS_FIGURES
+from bayes_rootc.report.flow_columns import LOSS_TABLES
+from bayes_rootc.report.flow_report import answer_key_table
 from bayes_rootc.report.html import render_html
+from bayes_rootc.report.losses import with_losses
 from bayes_rootc.report.markdown import render_markdown
+from bayes_rootc.report.parts import Picture, Table, make_picture, make_table
 
 MAX_HTML_BYTES = 8_000_000
 
@@ -45,24 +50,67 @@ def write_report(run: xr.DataTree, diagnostics: Mapping[str, Any], folder: Path 
     WriteError
         If a file cannot be written, or the HTML would be too big to send.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise WriteError(f"{folder}: is a file; the report needs a folder")
+    folder = _checked(folder)
     report = build_report(run, diagnostics)
     page = render_html(report)
     if len(page.encode()) > MAX_HTML_BYTES:
         raise WriteError(
             f"{folder}: the HTML has {len(page.encode()):,} bytes; at most {MAX_HTML_BYTES:,}"
         )
-    for picture in report.pictures:
-        with replacing(folder / "figures" / f"{picture.name}.png") as beside:
-            beside.write_bytes(picture.png)
-        _write_csv(picture.frame, folder / "figures" / f"{picture.name}.csv")
-    for table in (report.key_table, *report.tables):
-        _write_csv(table.frame, folder / "tables" / f"{table.name}.csv")
+    _write_parts(folder, (report.key_table, *report.tables), report.pictures)
     write_text(folder / "report.md", render_markdown(report))
     write_text(folder / "report.html", page)
     return folder / "report.html"
+
+
+def write_losses(run: xr.DataTree, folder: Path | str, seed: int | None = None) -> Path:
+    """Write the tables and figures of losses: ``tables/`` (CSV) and ``figures/`` (PNG, CSV).
+
+    As with a report, everything is made first and then written file by file.
+
+    Parameters
+    ----------
+    run : DataTree
+        Stored run of the joint model.
+    folder : path
+    seed : int, optional
+        Of the residuals of sites where something was not measured; the run's own by default.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    RunError
+        If the run lacks a block or a variable.
+    WriteError
+        If a file cannot be written.
+    """
+    folder = _checked(folder)
+    run = with_losses(run, seed)
+    made = [make_table(name, record, run, {}) for name, record in LOSS_TABLES.items()]
+    tables = [answer_key_table(run), *(table for table in made if table is not None)]
+    pictures = [make_picture(name, record, run) for name, record in LOSS_FIGURES.items()]
+    _write_parts(folder, tables, [picture for picture in pictures if picture is not None])
+    return folder
+
+
+def _checked(folder: Path | str) -> Path:
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise WriteError(f"{folder}: is a file; the report needs a folder")
+    return folder
+
+
+def _write_parts(folder: Path, tables: Iterable[Table], pictures: Iterable[Picture]) -> None:
+    for picture in pictures:
+        with replacing(folder / "figures" / f"{picture.name}.png") as beside:
+            beside.write_bytes(picture.png)
+        _write_csv(picture.frame, folder / "figures" / f"{picture.name}.csv")
+    for table in tables:
+        _write_csv(table.frame, folder / "tables" / f"{table.name}.csv")
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:

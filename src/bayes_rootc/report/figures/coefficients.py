@@ -58,10 +58,21 @@ def _panel(ax: Axes, table: pd.DataFrame, scale: ScalarMappable) -> None:
         value = float(row["coefficient"])
         fill = (1.0, 1.0, 1.0) if row["component"] == DEPTH else colour_of(value, scale)
         colour = to_rgb(UNSURE) if row["holds_zero"] else fill
-        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, ec="white", lw=1.2))
+        ax.add_patch(
+            Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, ec="white", lw=1.2, in_layout=False)
+        )
         ink = "#606060" if row["holds_zero"] else ink_on(colour)
         mark = "" if row["n"] else "*"
-        ax.text(x, y, f"{value:+.2f}{mark}", ha="center", va="center", fontsize=6.5, color=ink)
+        ax.text(
+            x,
+            y,
+            f"{value:+.2f}{mark}",
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            color=ink,
+            in_layout=False,
+        )
     ax.set_xlim(-0.5, len(components) - 0.5)
     ax.set_ylim(len(biomes) - 0.5, -0.5)
     ax.axhline(biomes.index(TYPICAL_BIOME) - 0.5, color=INK, lw=0.8)

@@ -38,9 +38,13 @@ def draw(run: xr.DataTree) -> Figure:
         if not np.isfinite(value) or value == 0.0:
             continue
         fill = colour_of(value, scale)
-        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=fill, ec="white", lw=0.8))
+        ax.add_patch(
+            Rectangle((x - 0.5, y - 0.5), 1, 1, fc=fill, ec="white", lw=0.8, in_layout=False)
+        )
         text = f"{value:+.2f}"
-        ax.text(x, y, text, ha="center", va="center", fontsize=6.5, color=ink_on(fill))
+        ax.text(
+            x, y, text, ha="center", va="center", fontsize=6.5, color=ink_on(fill), in_layout=False
+        )
     ax.set_xlim(-0.5, len(names) - 0.5)
     ax.set_ylim(len(variables) - 0.5, -0.5)
     ax.set_xticks(range(len(names)), names)

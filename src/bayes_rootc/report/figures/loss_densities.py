@@ -72,6 +72,7 @@ def _panel(
     lines = [f"{'est.':<5}mean over sites (95 %)", *(f"{n:<5}{v}" for n, v in means)]
     ax.text(
         0.98, 0.99, "\n".join(lines), transform=ax.transAxes, va="top", ha="right",
+        multialignment="left", in_layout=False,
         fontsize=7.5, family="DejaVu Sans Mono", linespacing=1.3,
     )  # fmt: skip
     least = 100.0 * float(table["share_shown"].min())

@@ -107,7 +107,7 @@ def plain_number(value: float, _position: object = None) -> str:
 
 def label_with_unit(name: str, units: str) -> str:
     """Axis label with its unit in brackets; a dimensionless quantity gets a dash."""
-    shown = "–" if units == "1" else units.replace("yr-1", "yr⁻¹")
+    shown = "–" if units == "1" else units.replace("-1", "⁻¹").replace("-3", "⁻³")
     return f"{name} ({shown})"
 
 
