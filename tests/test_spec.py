@@ -139,6 +139,11 @@ WRONG = {
         {"dist": "normal", "mean": 0.0, "sd": 1.0, "unit": "1", "reason": "r"},
         r"priors\.tau.*'normal'.*'half_normal', 'lognormal'",
     ),
+    "unknown joint prior": (
+        "joint_priors.sigma_gama",
+        {},
+        r"unknown key joint_priors\.sigma_gama; did you mean joint_priors\.sigma_gamma\?",
+    ),
     "missing prior": ("priors.tau", None, r"priors\.tau is missing; it must be given"),
     "missing reason": ("priors.tau.reason", None, r"priors\.tau\.reason is missing"),
     "missing priors": ("priors", None, r"priors is missing"),
@@ -146,8 +151,8 @@ WRONG = {
     "unknown state": ("atmosphere.initial", "steady", r"atmosphere\.initial = 'steady' is wrong"),
     "unknown model": (
         "model",
-        "joint",
-        r"model = 'joint' is unknown; it must be one of \"turnover\"",
+        "jiont",
+        r"model = 'jiont' is unknown; it must be one of \"turnover\"",
     ),
     "no model": ("model", None, r"model = None is unknown"),
     "wrong schema": ("schema", 2, r"schema = 2 is wrong"),
@@ -219,8 +224,8 @@ def test_a_file_of_ones_own_comes_first(tmp_path: Path, monkeypatch: pytest.Monk
     ("name", "message"),
     [
         ("turnovr", r"turnovr: no such model file; did you mean turnover\?"),
-        ("elsewhere/turnover.toml", "no such model file; models: turnover"),
-        ("quux.toml", "no such model file; models: turnover"),
+        ("elsewhere/turnover.toml", "no such model file; models: bnpp, .*turnover"),
+        ("quux.toml", "no such model file; models: bnpp, .*turnover"),
     ],
 )
 def test_a_missing_model_is_not_another_one(name: str, message: str) -> None:
@@ -270,7 +275,8 @@ def test_every_prior_has_a_human_scale_and_every_section_a_title() -> None:
     assert tuple(HUMAN_SCALES) == tuple(TurnoverSpec.model_fields["priors"].annotation.model_fields)
     assert set(HUMAN_SCALES) <= set(VARIABLES)
     sections = {name for name, part in CONTENT.items() if isinstance(part, dict)}
-    assert {*SECTIONS, "priors"} == sections
+    # The priors of the joint model are told with those of its other blocks.
+    assert {*SECTIONS, "priors", "joint_priors"} == sections
 
 
 def test_human_scales_by_hand() -> None:

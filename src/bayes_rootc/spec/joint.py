@@ -207,7 +207,11 @@ class JointSpec(FlowSpec):
             if isinstance(block, TurnoverSpec | StockSpec)
         }
         if len(depths) > 1:
-            raise ValueError("the blocks turnover and stock differ in reference_depth_cm")
+            shown = " and ".join(f"{depth:g}" for depth in sorted(depths))
+            raise ValueError(
+                f"the blocks turnover and stock differ in reference_depth_cm: {shown}; the joint "
+                "model needs one"
+            )
         for block in self.blocks:
             if isinstance(block, TurnoverSpec) and block.joint_priors is None:
                 raise ValueError("the block turnover has no [joint_priors]; it must have them")

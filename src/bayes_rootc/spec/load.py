@@ -6,7 +6,8 @@ import difflib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -59,17 +60,21 @@ def load_spec(path: Path | str) -> Spec:
         given), or a value of the wrong type or range.
     """
     path = Path(path)
+    content = _read_toml(path)
+    if isinstance(content.get("blocks"), list):
+        content["blocks"] = _read_blocks(content["blocks"], path)
+    return parse_spec(content, where=str(path))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{path}: not valid TOML: {error}") from None
-    if isinstance(content.get("blocks"), list):
-        content["blocks"] = _read_blocks(content["blocks"], path)
-    return parse_spec(content, where=str(path))
 
 
 def load_turnover(path: Path | str) -> TurnoverSpec:
@@ -102,7 +107,17 @@ def _read_blocks(names: list[Any], joint: Path) -> list[Any]:
             raise SpecError(f"{joint}: blocks names {name!r}, which is no block; {hint}")
     beside = {name: joint.parent / f"{name}.toml" for name in known}
     files = {name: path if path.is_file() else find_model(name) for name, path in beside.items()}
-    return [dump_spec(load_spec(files[name])) if isinstance(name, str) else name for name in names]
+    return [_read_block(name, files[name]) if isinstance(name, str) else name for name in names]
+
+
+def _read_block(name: str, path: Path) -> dict[str, Any]:
+    content = _read_toml(path)
+    if content.get("model") != name:
+        raise SpecError(
+            f"{path}: model = {content.get('model')!r} is not for the block {name}; it must be "
+            f'"{name}"'
+        )
+    return dump_spec(parse_spec(content, where=str(path)))
 
 
 def parse_spec(content: dict[str, Any], where: str = "spec") -> Spec:
@@ -129,36 +144,64 @@ def spec_hash(spec: Spec) -> str:
 
 
 def _explain(issue: Any, root: type[BaseModel]) -> str:
-    location = [str(part) for part in issue["loc"]]
-    # Discriminated unions put the tag of the chosen member into the path; people do not write it.
-    if location[0] in ("priors", "joint_priors") and len(location) > 3:
-        del location[2]
-    key = ".".join(location)
+    written, valid = _as_written([str(part) for part in issue["loc"]], root)
+    key = ".".join(written)
     if issue["type"] == "extra_forbidden":
-        return f"unknown key {key}; {_nearest(location, root)}"
+        return f"unknown key {key}; {_nearest(written, valid)}"
     if issue["type"] == "missing":
         return f"{key} is missing; it must be given"
+    if issue["type"] == "value_error":
+        # Keys that break a rule together: the rule names them.
+        told = issue["msg"].removeprefix("Value error, ")
+        return f"{key}: {told}" if key else told
     value = issue["input"]
     shown = "" if isinstance(value, dict) else f" = {value!r}"
     return f"{key}{shown} is wrong; {issue['msg']}"
 
 
-def _nearest(location: list[str], root: type[BaseModel]) -> str:
-    valid = _valid_names(location[:-1], root)
-    close = difflib.get_close_matches(location[-1], valid, n=1, cutoff=0.5)
+def _nearest(written: list[str], valid: list[str]) -> str:
+    close = difflib.get_close_matches(written[-1], valid, n=1, cutoff=0.5)
     if close:
-        return f"did you mean {'.'.join([*location[:-1], close[0]])}?"
+        return f"did you mean {'.'.join([*written[:-1], close[0]])}?"
     return f"valid here: {', '.join(valid)}"
 
 
-def _valid_names(parents: list[str], model: type[BaseModel]) -> list[str]:
-    for parent in parents:
-        field = model.model_fields[parent].annotation
-        if not (isinstance(field, type) and issubclass(field, BaseModel)):
-            return sorted({name for member in _members(field) for name in member.model_fields})
-        model = field
-    return [field.alias or name for name, field in model.model_fields.items()]
+def _as_written(location: list[str], root: type[BaseModel]) -> tuple[list[str], list[str]]:
+    """Path to a key as people write it, and the names that are valid where its last part is.
+
+    Discriminated unions put the tag of the chosen member into the path; people do not write it.
+    """
+    here: Any = root
+    written: list[str] = []
+    valid: list[str] = []
+    for part in location:
+        members = _members(here)
+        tagged = [member for member in members if _has_tag(member, part)]
+        if len(members) > 1 and tagged:
+            here = tagged[0]
+            continue
+        written.append(part)
+        fields = {
+            field.alias or name: field.annotation
+            for member in members
+            for name, field in member.model_fields.items()
+        }
+        valid = list(fields)
+        here = get_args(here)[0] if get_origin(here) is tuple else fields.get(part)
+    return written, valid
 
 
-def _members(union: Any) -> list[type[BaseModel]]:
-    return [member for member in getattr(union, "__args__", ()) if isinstance(member, type)]
+def _members(annotation: Any) -> list[type[BaseModel]]:
+    """Models that a value of this type may be."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [member for part in get_args(annotation) for member in _members(part)]
+    return []
+
+
+def _has_tag(member: type[BaseModel], tag: str) -> bool:
+    kinds = [field.annotation for field in member.model_fields.values()]
+    return any(get_origin(kind) is Literal and tag in get_args(kind) for kind in kinds)
