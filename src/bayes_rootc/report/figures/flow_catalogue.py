@@ -69,7 +69,7 @@ LOSS_FIGURES = {
 
 FLOW_FIGURES = {
     **LOSS_FIGURES,
-    "coefficients": FigureRecord(
+    "driver_map": FigureRecord(
         "Drivers by biome",
         "Coefficient of each component (as the study's Fig. 2), posterior mean; grey where the "
         "95 % interval holds 0; a star where the biome has no data of its own. Depth slopes are "
@@ -78,7 +78,7 @@ FLOW_FIGURES = {
         coefficients.data,
         needs=_COMPONENTS,
     ),
-    "loadings": FigureRecord(
+    "loading_map": FigureRecord(
         "What the components are made of",
         "Loading of every standardised grid variable on the components of its group.",
         loadings.draw,
