@@ -24,6 +24,7 @@ from bayes_rootc.loss.estimates import (
     estimate_by_biome,
     summarise,
 )
+from bayes_rootc.loss.joint import read_joint
 from bayes_rootc.loss.letters import compact_letters
 from bayes_rootc.loss.sites import SiteFlows
 from bayes_rootc.loss.tables import (
@@ -325,16 +326,30 @@ def test_bayes_r2_by_hand() -> None:
 
 def test_r2_grows_with_what_is_known(run: xr.DataTree) -> None:
     table = r2_table(run)
-    assert list(table["n"]) == [15, 15, 94, 94]
+    assert list(table["n"]) == [15, 15, 15, 94, 94]
     assert ((table["r2"] > 0) & (table["r2"] < 1)).all()
-    for _, rows in table.groupby("quantity"):
-        assert rows["r2"].is_monotonic_increasing
+    site, record, known_site, layer, known_profile = table["r2"]
+    assert record < site
+    assert record < known_site
+    assert layer < known_profile
+
+
+def test_r2_leaves_out_what_it_says(run: xr.DataTree) -> None:
     posterior = run["posterior"].to_dataset()
-    bnpp = np.log(run["derived"]["bnpp"].values.reshape(20, -1))
     kept = run["derived"]["draw_kept"].values
-    residual = posterior["tau_bnpp"].values[:, kept].ravel() ** 2
-    expected = (bnpp.var(axis=1) / (bnpp.var(axis=1) + residual)).mean()
-    assert table["r2"][1] == pytest.approx(expected)
+    tau, between = (
+        posterior[name].values[:, kept].ravel() ** 2 for name in ("tau_bnpp", "sigma_place_bnpp")
+    )
+    table = r2_table(run)
+    bnpp = np.log(run["derived"]["bnpp"].values.reshape(20, -1))
+    expected = (bnpp.var(axis=1) / (bnpp.var(axis=1) + tau)).mean()
+    assert table["r2"][2] == pytest.approx(expected)
+    joint = read_joint(run)
+    place = joint.constant("npp_site_place_index", "npp_site")
+    biome = joint.constant("npp_site_biome_index", "npp_site")
+    level = joint.level("bnpp", biome, joint.constants["components"].values[place]).var(axis=1)
+    assert table["r2"][0] == pytest.approx((level / (level + between)).mean())
+    assert table["r2"][1] == pytest.approx((level / (level + between + tau)).mean())
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,9 @@ def loadings_table(run: xr.DataTree) -> pd.DataFrame:
 def r2_table(run: xr.DataTree) -> pd.DataFrame:
     """Bayesian R²: variance of what is predicted over that plus the residual variance [1]_.
 
-    Twice for each flow: with biome, components and depth alone (what carries over to a place
-    without measurements), and with the effects of the measured sites or profiles as well.
+    With biome, components and depth alone (what carries over to a place without measurements), and
+    with the effects of the measured sites or profiles as well. For I_root what is left out differs:
+    of the value of a site the scatter between sites, of a single record that of records as well.
 
     Returns
     -------
@@ -162,17 +163,20 @@ def r2_table(run: xr.DataTree) -> pd.DataFrame:
     level = joint.level("k", biome, scores) + joint.level("rho", biome, scores)
     profile = draws["eta"] + joint.derived["eta_rho"]
     within = draws["tau_k"] ** 2 + draws["tau_rho"] ** 2
+    between, record = draws["sigma_place_bnpp"] ** 2, draws["tau_bnpp"] ** 2
+    known = np.log(joint.derived["bnpp"])
     rows = [
-        ("ln I_root", "biome and components", of_bnpp, draws["sigma_place_bnpp"] ** 2),
+        ("ln I_root", "biome and components, for a site", of_bnpp, between),
+        ("ln I_root", "biome and components, for a record", of_bnpp, between + record),
+        ("ln I_root", "biome, components and site, for a record", known, record),
         (
-            "ln I_root", "biome, components and site", np.log(joint.derived["bnpp"]),
-            draws["tau_bnpp"] ** 2,
-        ),
-        (
-            "ln I_bulk", "biome, components and depth", level[:, owner] + trend,
+            "ln I_bulk", "biome, components and depth, for a layer", level[:, owner] + trend,
             bulk_variance(draws),
         ),
-        ("ln I_bulk", "biome, components, depth and profile", profile[:, owner] + trend, within),
+        (
+            "ln I_bulk", "biome, components, depth and profile, for a layer",
+            profile[:, owner] + trend, within,
+        ),
     ]  # fmt: skip
     return pd.DataFrame([_r2_row(*row) for row in rows])
 
