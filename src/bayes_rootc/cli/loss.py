@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from bayes_rootc.cli.stored_run import load, say_if_partial
     from bayes_rootc.report.answer import answer_table, distance_sentence
     from bayes_rootc.report.losses import lacking_blocks, with_losses
-    from bayes_rootc.report.write import write_losses
+    from bayes_rootc.report.write import checked_folder, write_losses
 
     stored, diagnostics = load(args.run)
     if lacking_blocks(stored):
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             "lacks blocks that losses need (turnover, stock, bnpp, f_bnpp, roots); "
             "`python -m bayes_rootc fit joint` fits all five"
         )
-    folder = args.out or Path("reports") / args.run.resolve().name / "loss"
+    folder = checked_folder(args.out or Path("reports") / args.run.resolve().name / "loss")
     stored = with_losses(stored, args.seed)
     write_losses(stored, folder)
     say_if_partial(stored)

@@ -50,7 +50,7 @@ def write_report(run: xr.DataTree, diagnostics: Mapping[str, Any], folder: Path 
     WriteError
         If a file cannot be written, or the HTML would be too big to send.
     """
-    folder = _checked(folder)
+    folder = checked_folder(folder)
     report = build_report(run, diagnostics)
     page = render_html(report)
     if len(page.encode()) > MAX_HTML_BYTES:
@@ -88,7 +88,7 @@ def write_losses(run: xr.DataTree, folder: Path | str, seed: int | None = None) 
     WriteError
         If a file cannot be written.
     """
-    folder = _checked(folder)
+    folder = checked_folder(folder)
     run = with_losses(run, seed)
     made = [make_table(name, record, run, {}) for name, record in LOSS_TABLES.items()]
     tables = [answer_key_table(run), *(table for table in made if table is not None)]
@@ -97,7 +97,8 @@ def write_losses(run: xr.DataTree, folder: Path | str, seed: int | None = None) 
     return folder
 
 
-def _checked(folder: Path | str) -> Path:
+def checked_folder(folder: Path | str) -> Path:
+    """Return the folder to write to; a place that is a file is a :class:`WriteError`."""
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise WriteError(f"{folder}: is a file; the report needs a folder")
