@@ -37,6 +37,9 @@ DEFAULT_TRUTH: dict[str, Any] = {
 LEAST_LAYERS = 10
 LAYERS_A_PROFILE = 5.0
 
+ORDINARY = dict.fromkeys(("organic", "peat", "unpublished", "duplicate"), False)
+"""What a layer can be that leaves it out."""
+
 
 @dataclass(frozen=True)
 class Climate:
@@ -93,32 +96,54 @@ def simulate_world(
     DataError
         If the world is too small.
     """
-    if n_layers < LEAST_LAYERS:
-        raise DataError(f"n_layers = {n_layers} is too few; a world needs at least {LEAST_LAYERS}")
+    refuse_too_small(n_layers)
     rng = np.random.default_rng(seed)
     truth = dict(DEFAULT_TRUTH if truth is None else truth)
-    profiles = _profiles(rng, max(2, round(n_layers / LAYERS_A_PROFILE)), empty_biomes)
-    layers = _layers(rng, profiles, n_layers)
+    profiles = draw_profiles(rng, max(2, round(n_layers / LAYERS_A_PROFILE)), empty_biomes)
+    layers = draw_layers(rng, profiles, n_layers)
     complete = truth | _biome_effects(rng, truth)
     theta = _ln_k(rng, spec, profiles, layers, complete)
-    layers["delta14c"], layers["delta14c_err"] = _measure(rng, spec, layers, theta)
+    layers["delta14c"], layers["delta14c_err"] = measure(rng, spec, layers, theta)
     profiles.loc[rng.random(len(profiles)) < 0.03, ["mat", "map"]] = np.nan
     for name in ("mat", "map"):
         layers[name] = layers["profile_index"].map(profiles[name])
-    raw = layers.drop(columns="profile_index").assign(
-        organic=False, peat=False, unpublished=False, duplicate=False
-    )
+    raw = layers.drop(columns="profile_index").assign(**ORDINARY)
     origin = f"simulated world, seed {seed}, {len(raw)} layers"
     return build_layers(
         raw, source="simulated", origin=origin, format="simulated", select=spec.data, truth=complete
     )
 
 
-def _profiles(rng: np.random.Generator, n: int, empty: tuple[int, ...]) -> pd.DataFrame:
+def refuse_too_small(n_layers: int) -> None:
+    """Raise DataError if a world of so many layers has too few."""
+    if n_layers < LEAST_LAYERS:
+        raise DataError(f"n_layers = {n_layers} is too few; a world needs at least {LEAST_LAYERS}")
+
+
+def draw_profiles(
+    rng: np.random.Generator,
+    n: int,
+    empty: tuple[int, ...],
+    shares: Mapping[int, float] | None = None,
+) -> pd.DataFrame:
+    """Draw places where something was sampled: biome, lat, lon, mat, map, sample_year.
+
+    Parameters
+    ----------
+    rng : Generator
+    n : int
+        Rows.
+    empty : tuple of int
+        Biomes without any; not all nine.
+    shares : mapping, optional
+        Biome → its weight; by default that of :data:`CLIMATES`.
+    """
     numbers = np.array([number for number in BIOMES if number not in empty])
-    shares = np.array([CLIMATES[number].share for number in numbers])
+    if shares is None:
+        shares = {number: climate.share for number, climate in CLIMATES.items()}
+    weights = np.array([shares[number] for number in numbers])
     # Every biome that is not empty has a profile, as long as there are enough.
-    drawn = rng.choice(numbers, n, p=shares / shares.sum())
+    drawn = rng.choice(numbers, n, p=weights / weights.sum())
     biome = np.concatenate([numbers[:n], drawn])[:n]
 
     def within(name: str) -> Floats:
@@ -142,7 +167,8 @@ def _profiles(rng: np.random.Generator, n: int, empty: tuple[int, ...]) -> pd.Da
     )
 
 
-def _layers(rng: np.random.Generator, profiles: pd.DataFrame, n_layers: int) -> pd.DataFrame:
+def draw_layers(rng: np.random.Generator, profiles: pd.DataFrame, n_layers: int) -> pd.DataFrame:
+    """Divide profiles (one row each) into so many layers, one or more each, from the surface."""
     n = len(profiles)
     counts = 1 + rng.multinomial(max(n_layers - n, 0), rng.dirichlet(np.full(n, 1.2)))
     tops, bottoms = [], []
@@ -200,9 +226,26 @@ def _ln_k(
     return np.asarray(eta[index] + slope * depth + truth["tau"] * rng.standard_normal(len(layers)))
 
 
-def _measure(
+def measure(
     rng: np.random.Generator, spec: TurnoverSpec, layers: pd.DataFrame, theta: Floats
 ) -> tuple[Floats, Floats]:
+    """Draw the Δ14C that a laboratory finds in layers of given ln k, and the error it reports.
+
+    Parameters
+    ----------
+    rng : Generator
+    spec : TurnoverSpec
+        Likelihood and atmosphere.
+    layers : DataFrame
+        With lat and sample_year.
+    theta : ndarray, shape (N,)
+        ln k, ln yr-1.
+
+    Returns
+    -------
+    delta14c, reported_error : ndarray, shape (N,)
+        ‰; the error is NaN where none was reported.
+    """
     like, section = spec.likelihood, spec.atmosphere
     n = len(layers)
     reported = np.where(rng.random(n) < 0.4, np.nan, rng.gamma(4.0, 1.5, n).round(1) + 0.5)
