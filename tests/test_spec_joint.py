@@ -192,7 +192,8 @@ WRONG = {
         ("data", "roots", "keep_wetlands"), True, "did you mean data.roots.keep_wetland?",
     ),
     "layers are not npp": (
-        ("data", "npp", "keep_peat"), True, "unknown key data.npp.keep_peat; did you mean data.npp.keep_duplicates?",
+        ("data", "npp", "keep_peat"), True,
+        "unknown key data.npp.keep_peat; did you mean data.npp.keep_duplicates?",
     ),
     "covariance": (("covariance", "lkj_eta"), 0.0, "covariance.lkj_eta = 0.0 is wrong"),
     "unknown covariance": (("covariance", "share"), True, "did you mean covariance.shared?"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayes_rootc.errors import DataError
 from bayes_rootc.spec.joint import CovariatesSection
 from bayes_rootc.units import Floats
 
@@ -75,6 +76,11 @@ def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Compon
     Components
         Those whose variance (eigenvalue of the correlation matrix) is above ``min_variance``
         (Kaiser 1960); the sign makes the largest loading positive.
+
+    Raises
+    ------
+    DataError
+        If a variable that enters by its logarithm has a value below 0.
     """
     wanted = tuple(name for names in section.groups.values() for name in names)
     raw = _transformed(places, wanted, section.log)
@@ -87,7 +93,8 @@ def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Compon
     usable = missing < len(raw)
     mean, sd = np.zeros(len(wanted)), np.zeros(len(wanted))
     mean[usable], sd[usable] = np.nanmean(raw[:, usable], axis=0), np.nanstd(raw[:, usable], axis=0)
-    varies = sd > 0
+    # Not sd > 0: rounding gives equal numbers a tiny one.
+    varies = np.array([np.unique(column[~np.isnan(column)]).size > 1 for column in raw.T], bool)
     notes += [
         f"covariate {name} is left out: it has no two different values"
         for name, kept in zip(wanted, varies, strict=True)
@@ -127,6 +134,14 @@ def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Compon
 def _transformed(places: pd.DataFrame, variables: tuple[str, ...], log: tuple[str, ...]) -> Floats:
     values = places[list(variables)].to_numpy(float).copy()
     for index, name in enumerate(variables):
-        if name in log:
-            values[:, index] = np.log1p(np.maximum(values[:, index], 0.0))
+        if name not in log:
+            continue
+        below = values[:, index] < 0.0
+        if below.any():
+            place = places.loc[below, "place"].iloc[0]
+            raise DataError(
+                f"covariate {name}: {values[below, index][0]:g} at {place} is below 0 and enters "
+                "as ln(1 + value); take it out of covariates.log"
+            )
+        values[:, index] = np.log1p(values[:, index])
     return values

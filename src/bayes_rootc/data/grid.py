@@ -36,17 +36,41 @@ def sample_grid(
     Returns
     -------
     DataFrame
-        ``distance_km``, to the furthest cell that was used; then one column a variable, in
-        the units of the grid.
+        ``distance_km``, to the furthest cell that was used (NaN: none was); then one column a
+        variable, in the units of the grid.
 
     Raises
     ------
     DataError
-        If there is no grid, it cannot be read, or lacks a variable.
+        If there is no grid, it cannot be read, or lacks a variable (the nearest name is given).
     """
+    centres, maps = _read_grid(folder / GRID_FILE, variables)
+    at = _unit_vectors(places["lat"].to_numpy(float), places["lon"].to_numpy(float))
+    found = {"distance_km": np.full(len(places), np.nan)}
+    trees: dict[bytes, tuple[cKDTree, NDArray[np.intp]]] = {}
+    for name, values in maps.items():
+        valid = np.isfinite(values)
+        if not valid.any():
+            found[name] = np.full(len(places), np.nan)
+            continue
+        mask = np.packbits(valid).tobytes()  # variables with one mask share their tree
+        if mask not in trees:
+            here = centres[valid]
+            trees[mask] = (cKDTree(_unit_vectors(here[:, 0], here[:, 1])), np.flatnonzero(valid))
+        tree, cells = trees[mask]
+        chord, nearest = tree.query(at)
+        distance = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2.0, 1.0))
+        within = distance <= max_distance_km
+        found[name] = np.where(within, values[cells[nearest]], np.nan)
+        used = np.where(within, distance, np.nan)
+        found["distance_km"] = np.fmax(found["distance_km"], used)
+    return pd.DataFrame(found, index=places.index)
+
+
+def _read_grid(path: Path, variables: tuple[str, ...]) -> tuple[Floats, dict[str, Floats]]:
+    """Centres of the cells, shape (cells, 2), and each variable, shape (cells,)."""
     import xarray as xr
 
-    path = folder / GRID_FILE
     if not path.is_file():
         raise DataError(f"{path}: no such file; the covariates need the grid of a data folder")
     try:
@@ -58,28 +82,13 @@ def sample_grid(
                     hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(names)}"
                     raise DataError(f"{path}: has no variable {name}; {hint}")
             lat, lon = (grid[name].to_numpy().astype(float) for name in ("lat", "lon"))
-            maps = {name: grid[name].to_numpy().astype(float) for name in variables}
+            maps = {
+                name: grid[name].transpose("lat", "lon").to_numpy().astype(float).ravel()
+                for name in variables
+            }
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path}: cannot be read as a grid: {error}") from error
-    centres = np.stack(np.meshgrid(lat, lon, indexing="ij"), axis=-1).reshape(-1, 2)
-    at = _unit_vectors(places["lat"].to_numpy(float), places["lon"].to_numpy(float))
-    found = {"distance_km": np.zeros(len(places))}
-    trees: dict[bytes, tuple[cKDTree, NDArray[np.intp]]] = {}
-    for name, values in maps.items():
-        flat = values.ravel()
-        valid = np.isfinite(flat)
-        mask = np.packbits(valid).tobytes()  # variables with one mask share their tree
-        if mask not in trees:
-            here = centres[valid]
-            trees[mask] = (cKDTree(_unit_vectors(here[:, 0], here[:, 1])), np.flatnonzero(valid))
-        tree, cells = trees[mask]
-        chord, nearest = tree.query(at)
-        distance = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2.0, 1.0))
-        within = distance <= max_distance_km
-        found[name] = np.where(within, flat[cells[nearest]], np.nan)
-        furthest = np.maximum(found["distance_km"], distance)
-        found["distance_km"] = np.where(within, furthest, found["distance_km"])
-    return pd.DataFrame(found, index=places.index)
+    return np.stack(np.meshgrid(lat, lon, indexing="ij"), axis=-1).reshape(-1, 2), maps
 
 
 def _unit_vectors(lat: Floats, lon: Floats) -> Floats:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from bayes_rootc.data.site_table import (
@@ -57,10 +57,13 @@ FORMAT = SiteFormat(
             "BNPP is a part of NPP and cannot be above it",
             beside="npp",
         ),
-        Impossible(
-            "bnpp",
-            lambda raw: raw["bnpp"] > BIGGEST,
-            f"BNPP is in g C m-2 yr-1 and below {BIGGEST:g}",
+        *(
+            Impossible(
+                name,
+                lambda raw, name=name: raw[name] > BIGGEST,  # type: ignore[misc]
+                f"{name.upper()} is in g C m-2 yr-1 and not above {BIGGEST:g}",
+            )
+            for name in ("bnpp", "npp")
         ),
     ),
     exclusions=(
@@ -92,16 +95,22 @@ def read_npp(path: Path, select: NppSelect, source: str) -> TableData:
     -------
     TableData
         Columns row, site, contributor, place, lat, lon, biome, bnpp, npp (Mg C ha-1 yr-1).
+        A note counts the records whose BNPP is the whole NPP: their share has no logit.
 
     Raises
     ------
     DataError
         If the table cannot be read, or a value is impossible; every such value is named.
     """
-    return read_sites(path, FORMAT, select, source, _table)
+    read = read_sites(path, FORMAT, select, source, _table)
+    whole = int((read.table["bnpp"] >= read.table["npp"]).sum())
+    if not whole:
+        return read
+    note = f"{whole} records have a BNPP equal to NPP; their share of NPP, 100 %, does not enter"
+    return replace(read, notes=(note,))
 
 
 def _table(raw: pd.DataFrame) -> pd.DataFrame:
     names = ["row", "site", "contributor", "place", "lat", "lon", "biome"]
     flows = {name: MG_PER_HA * raw[name].to_numpy(float) for name in ("bnpp", "npp")}
-    return raw[names].assign(**flows).replace({np.inf: np.nan})
+    return raw[names].assign(**flows)

@@ -33,8 +33,8 @@ FORMAT = SiteFormat(
         Column("d50_cm", ("d50_cm", "d50_extrapolated_m"), required=True, metres=True),
         Column("d95_cm", ("d95_cm", "d95_extrapolated_m"), required=True, metres=True),
         Column("sampled_depth_cm", ("sampled_depth_cm", "sampled_depth_m"), metres=True),
-        Column("wetland", ("wetland",)),
-        Column("anthropogenic", ("anthropogenic",)),
+        Column("wetland", ("wetland",), is_flag=True),
+        Column("anthropogenic", ("anthropogenic",), is_flag=True),
     ),
     impossible=(
         Impossible(
@@ -64,12 +64,12 @@ FORMAT = SiteFormat(
         Exclusion(
             "wetland",
             "wetland (keep with data.roots.keep_wetland)",
-            lambda raw, select: (raw["wetland"] == 1) & (not select.keep_wetland),
+            lambda raw, select: raw["wetland"] & (not select.keep_wetland),
         ),
         Exclusion(
             "anthropogenic",
             "crop, pasture or plantation (keep with data.roots.keep_anthropogenic)",
-            lambda raw, select: (raw["anthropogenic"] == 1) & (not select.keep_anthropogenic),
+            lambda raw, select: raw["anthropogenic"] & (not select.keep_anthropogenic),
         ),
     ),
 )

@@ -28,6 +28,7 @@ class Column:
     """A column: our name, its names in a header (any case), and how its cells are read.
 
     ``metres``: under a name that ends in ``_m`` the cells are metres and turned into cm.
+    ``is_flag``: cells are 1/0 or yes/no, and an empty one is no.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Column:
     required: bool = False
     is_text: bool = False
     metres: bool = False
+    is_flag: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ def place_id(lat: float, lon: float) -> str:
     >>> place_id(45.123, -71.3)
     '45.12 -71.30'
     """
-    # Adding 0 turns -0.0 into 0.0.
-    return f"{round(lat, 2) + 0.0:.2f} {round(lon, 2) + 0.0:.2f}"
+    # Adding 0 turns -0.0 into 0.0; the date line has one name.
+    east = round(lon, 2) if round(lon, 2) > -180.0 else 180.0
+    return f"{round(lat, 2) + 0.0:.2f} {east + 0.0:.2f}"
 
 
 def read_sites(
@@ -164,8 +167,6 @@ def read_sites(
 
 def _raw(path: Path, format: SiteFormat) -> pd.DataFrame:
     table = read_table(path)
-    if not table.rows:
-        raise DataError(f"{path}: has no rows; it must have one row per record")
     cells = Cells(str(path))
     raw = pd.DataFrame({"row": np.arange(1, len(table.rows) + 1)})
     for column in format.columns:
@@ -173,6 +174,8 @@ def _raw(path: Path, format: SiteFormat) -> pd.DataFrame:
         content = [""] * len(raw) if written is None else table.column(written)
         if column.is_text:
             raw[column.name] = [text(cell) for cell in content]
+        elif column.is_flag:
+            raw[column.name] = cells.flags(written or column.name, content)
         elif column.name == "biome":
             raw[column.name] = [_biome(cells, row, cell) for row, cell in enumerate(content, 1)]
         else:
