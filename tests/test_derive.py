@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayes_rootc.data.layers import LayerData
+from bayes_rootc.data.table_data import TableData
 from bayes_rootc.data.world import simulate_world
 from bayes_rootc.inference.derive import build_tree
 from bayes_rootc.inference.sampling import STATISTICS, Draws
@@ -44,12 +44,12 @@ def slope(key: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def world(short_spec: TurnoverSpec) -> LayerData:
+def world(short_spec: TurnoverSpec) -> TableData:
     return simulate_world(short_spec, 120, seed=6, empty_biomes=EMPTY)
 
 
 @pytest.fixture(scope="module")
-def problem(short_spec: TurnoverSpec, world: LayerData) -> Problem:
+def problem(short_spec: TurnoverSpec, world: TableData) -> Problem:
     return assemble(short_spec, world)
 
 
@@ -77,7 +77,7 @@ def known_draws(problem: Problem) -> Draws:
     )
 
 
-def certificate(spec: TurnoverSpec, layers: LayerData) -> dict[str, Any]:
+def certificate(spec: TurnoverSpec, layers: TableData) -> dict[str, Any]:
     """What a run knows of its origin when it begins."""
     return {
         "status": "sampling",
@@ -102,7 +102,7 @@ def certificate(spec: TurnoverSpec, layers: LayerData) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def tree(short_spec: TurnoverSpec, world: LayerData, problem: Problem) -> xr.DataTree:
+def tree(short_spec: TurnoverSpec, world: TableData, problem: Problem) -> xr.DataTree:
     return build_tree(short_spec, problem, known_draws(problem), certificate(short_spec, world))
 
 
@@ -133,7 +133,7 @@ def test_empty_biomes_are_drawn_apart(tree: xr.DataTree) -> None:
     assert abs(together) < 4 / np.sqrt(SHAPE[0] * SHAPE[1])
 
 
-def test_layers_and_profiles_are_counted_by_biome(tree: xr.DataTree, world: LayerData) -> None:
+def test_layers_and_profiles_are_counted_by_biome(tree: xr.DataTree, world: TableData) -> None:
     constant = tree["constant_data"].to_dataset()
     for number, biome in BIOMES.items():
         here = world.table[world.table["biome"] == number]
@@ -178,7 +178,7 @@ def test_typical_and_mean_turnover_of_a_biome_by_hand(
 
 
 def test_draws_are_labelled_and_the_origin_goes_along(
-    tree: xr.DataTree, world: LayerData, problem: Problem
+    tree: xr.DataTree, world: TableData, problem: Problem
 ) -> None:
     posterior = tree["posterior"].to_dataset()
     assert posterior["biome"].to_numpy().tolist() == list(BIOME_KEYS)

@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
 
     path = find_model(args.model)
     spec = load_spec(path)
-    is_turnover = isinstance(spec, TurnoverSpec)
-    print(explain_spec(spec, str(path)) if is_turnover else explain_flows(spec, str(path)))
+    if isinstance(spec, TurnoverSpec):
+        print(explain_spec(spec, str(path)))
+    else:
+        print(explain_flows(spec, str(path)))
     return 0

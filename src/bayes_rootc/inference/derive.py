@@ -14,7 +14,7 @@ from bayes_rootc.inference.constants import (
     biome_covariates,
     constant_data,
 )
-from bayes_rootc.inference.derive_layers import Groups, kept_draws, per_layer
+from bayes_rootc.inference.derive_layers import Groups, kept_draws, per_layer, pick
 from bayes_rootc.inference.predictive import (
     biome_predictions,
     flat_draws,
@@ -65,8 +65,9 @@ def build_tree(
         {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
     )
     kept = kept_draws(shape, spec.sampler.keep_draws)
-    df, tau = spec.likelihood.student_t_df, flat["tau"]
-    groups |= per_layer(problem, df, mu, tau, shape=shape, kept=kept, rng=streams[1])
+    mu, tau = pick(mu, shape, kept), pick(flat["tau"], shape, kept)
+    df = spec.likelihood.student_t_df
+    groups |= per_layer(problem, df, mu, tau, n_chains=shape[0], kept=kept, rng=streams[1])
     groups["derived"] = groups["derived"].merge(_per_biome(spec, problem, posterior))
     groups |= _prior_groups(spec, problem, streams[2])
     groups["observed_data"] = xr.Dataset({"delta14c": ("layer", problem.layers["delta14c"])})

@@ -21,13 +21,19 @@ def kept_draws(shape: tuple[int, int], wanted: int) -> np.ndarray:
     return np.unique(np.linspace(0, shape[1] - 1, per_chain).round().astype(int))
 
 
+def pick(values: Floats, shape: tuple[int, int], kept: np.ndarray) -> Floats:
+    """Rows of the kept draws, from (chains · draws, ...) to (chains · kept, ...)."""
+    rest = values.shape[1:]
+    return values.reshape(*shape, *rest)[:, kept].reshape(-1, *rest)
+
+
 def per_layer(
     likelihood: LayerLikelihood,
     df: float,
     mu: Floats,
     tau: Floats,
     *,
-    shape: tuple[int, int],
+    n_chains: int,
     kept: np.ndarray,
     rng: np.random.Generator,
 ) -> Groups:
@@ -39,12 +45,11 @@ def per_layer(
     df : float
         Degrees of freedom of the error.
     mu : ndarray, shape (S, N)
-        Hierarchical means of ln k, chains one after another.
+        Hierarchical means of ln k in the draws that are kept, chains one after another.
     tau : ndarray, shape (S,)
-    shape : tuple of int
-        Chains and draws.
-    kept : ndarray of int
-        Draws of each chain that are kept.
+    n_chains : int
+    kept : ndarray of int, shape (S / chains,)
+        Positions of those draws in each chain.
     rng : Generator
 
     Returns
@@ -52,15 +57,13 @@ def per_layer(
     dict
         Datasets ``posterior_predictive`` and ``derived``.
     """
-    mu = mu.reshape(*shape, -1)[:, kept].reshape(shape[0] * len(kept), -1)
-    tau = tau.reshape(shape)[:, kept].ravel()
     theta_grid = likelihood.table.theta
     recovered = recover_theta(theta_grid, likelihood.log_likelihood, mu, tau, rng)
     table, scale = likelihood.table, likelihood.scale
     replicate = replicate_delta14c(mu, tau, table, scale=scale, df=df, rng=rng)
     dims = ("chain", "draw_kept", "layer")
-    coords = {"chain": np.arange(shape[0]), "draw_kept": kept}
-    shaped = (shape[0], len(kept), -1)
+    coords = {"chain": np.arange(n_chains), "draw_kept": kept}
+    shaped = (n_chains, len(kept), -1)
     k = np.exp(recovered.theta).reshape(shaped).astype(np.float32)
     modes = layer_modes(theta_grid, recovered.mass)
     mass = np.full((len(modes), MODES_KEPT), np.nan)

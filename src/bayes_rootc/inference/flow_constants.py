@@ -60,7 +60,7 @@ def flow_constants(problem: FlowProblem) -> xr.Dataset:
             "biome", np.bincount(sites.biome[roots.site], minlength=len(BIOME_KEYS)),
         )  # fmt: skip
         coords["root_profile"] = [str(row) for row in table["row"].to_numpy()[roots.row]]
-    return xr.Dataset(data, coords).merge(_layer_description(problem))
+    return xr.Dataset(data, coords).merge(_layer_description(problem), compat="override")
 
 
 def _layer_description(problem: FlowProblem) -> xr.Dataset:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayes_rootc.inference.constants import biome_moments
 from bayes_rootc.inference.derive import PRIOR_DRAWS, attributes, describe
-from bayes_rootc.inference.derive_layers import Groups, kept_draws, per_layer
+from bayes_rootc.inference.derive_layers import Groups, kept_draws, per_layer, pick
 from bayes_rootc.inference.flow_constants import flow_constants, observed_data
 from bayes_rootc.inference.flow_levels import (
     density_log_likelihood,
@@ -31,9 +31,6 @@ from bayes_rootc.units import Floats
 
 CHUNK = 500
 """Draws whose site levels are in memory at a time."""
-
-NOT_STORED = ("place_k",)
-"""Contained in other variables (eta)."""
 
 
 def build_flow_tree(
@@ -62,7 +59,7 @@ def build_flow_tree(
     shape = (posterior.sizes[CHAIN], posterior.sizes[DRAW])
     index = {CHAIN: np.arange(shape[0]), DRAW: np.arange(shape[1])}
     groups: Groups = {
-        "posterior": posterior.drop_vars(NOT_STORED, errors="ignore"),
+        "posterior": posterior,
         "sample_stats": draws.sample_stats,
         "log_likelihood": xr.Dataset(_log_likelihood(problem, flat, shape), index),
         "log_prior": xr.Dataset(_log_prior(problem, posterior), index),
@@ -70,11 +67,8 @@ def build_flow_tree(
         "derived": biome_level(problem, posterior),
     }
     kept = kept_draws(shape, problem.spec.sampler.keep_draws)
-    some = {
-        name: values.reshape(*shape, *values.shape[1:])[:, kept].reshape(-1, *values.shape[1:])
-        for name, values in flat.items()
-    }
-    groups |= _per_layer(problem, some, shape=shape, kept=kept, rng=streams[1], groups=groups)
+    some = {name: pick(values, shape, kept) for name, values in flat.items()}
+    groups |= _per_layer(problem, some, n_chains=shape[0], kept=kept, rng=streams[1], groups=groups)
     measured = _per_site(problem, some, (shape[0], len(kept), -1), streams[2])
     coords = {CHAIN: index[CHAIN], "draw_kept": kept}
     groups["derived"] = groups["derived"].merge(xr.Dataset(measured, coords))
@@ -173,7 +167,7 @@ def _per_layer(
     problem: FlowProblem,
     some: Mapping[str, Floats],
     *,
-    shape: tuple[int, int],
+    n_chains: int,
     kept: np.ndarray,
     rng: np.random.Generator,
     groups: Groups,
@@ -184,7 +178,8 @@ def _per_layer(
     turnover = problem.blocks["turnover"]
     assert isinstance(turnover, TurnoverSpec)
     mu, df = layer_means_k(problem, some), turnover.likelihood.student_t_df
-    found = per_layer(problem.likelihood, df, mu, some["tau_k"], shape=shape, kept=kept, rng=rng)
+    tau = some["tau_k"]
+    found = per_layer(problem.likelihood, df, mu, tau, n_chains=n_chains, kept=kept, rng=rng)
     return found | {"derived": groups["derived"].merge(found["derived"])}
 
 

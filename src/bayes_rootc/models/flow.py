@@ -80,6 +80,7 @@ def _site_levels(problem: FlowProblem) -> dict[str, Any]:
             priors = problem.level_priors(name)
             mean = variable(f"gamma_{name}", priors.gamma, dims=COMPONENT)
             spread = variable(f"sigma_gamma_{name}", priors.sigma_gamma)
+            # Biomes differ in their slopes by less than the data of any of them can tell.
             never = np.zeros((len(BIOME_KEYS), len(problem.components.names)), bool)
             slopes, _ = normal_effects(
                 f"slopes_{name}", mean, spread, centred=never, dims=(BIOME, COMPONENT)
@@ -134,14 +135,19 @@ def _depth_slopes(draft: _Draft, name: str, priors: Any) -> Any:
 
 def _place_effect(draft: _Draft, name: str, prior: Any) -> Any:
     """Effect that the profiles of a site share, by profile; 0 where few sites have several."""
-    rows = draft.problem.rows
+    problem, rows = draft.problem, draft.problem.rows
     assert rows is not None
-    if not draft.problem.is_nested:
+    if not problem.is_nested:
         return 0.0
     spread = variable(f"sigma_place_{name}", prior)
     used, position = np.unique(rows.profile_site, return_inverse=True)
-    multiple = pm.Normal(f"place_{name}_multiple", 0.0, 1.0, shape=len(used))
-    return pm.Deterministic(f"place_{name}", spread * multiple[position], dims=PROFILE)
+    level = draft.level[name][used]
+    centred = problem.profiles_centred
+    sampled = pm.Normal(
+        f"place_{name}_multiple", level if centred else 0.0, spread if centred else 1.0,
+        shape=len(used),
+    )  # fmt: skip
+    return (sampled - level if centred else spread * sampled)[position]
 
 
 def _turnover(draft: _Draft, block: Any) -> None:
@@ -171,7 +177,9 @@ def _stock(draft: _Draft, block: Any) -> None:
     priors = block.priors
     slopes = _depth_slopes(draft, "rho", priors)
     profile_level = draft.level["rho"][rows.profile_site]
-    profile_level = profile_level + _place_effect(draft, "rho", priors.sigma_place)
+    if problem.is_nested:
+        of_place = _place_effect(draft, "rho", priors.sigma_place)
+        profile_level += pm.Deterministic("place_rho", of_place, dims=PROFILE)
     if draft.deviation is not None:
         kappa = variable("kappa", block.joint_priors.kappa)
         profile_level = profile_level + kappa * draft.deviation

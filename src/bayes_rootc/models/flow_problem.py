@@ -144,38 +144,22 @@ def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
     sites = list_sites(inputs)
     blocks = {block.model: block for block in spec.blocks}
     components = learn_components(inputs.places, spec.covariates)
-    rows, likelihood, density = None, None, None
-    records: dict[str, Records] = {}
-    groups: dict[str, Index] = {}
-    if "turnover" in blocks or "stock" in blocks:
-        layers = inputs.tables["layers"].table
-        owner: Any = blocks.get("turnover") or blocks["stock"]
-        rows = layer_rows(layers, sites, owner.model_options.reference_depth_cm)
-    if rows is not None and "turnover" in blocks:
-        turnover = blocks["turnover"]
-        assert isinstance(turnover, TurnoverSpec)
-        likelihood = layer_likelihood(turnover, layers, inputs.folder)
-        groups["k"] = np.arange(len(rows.profiles))
-    if rows is not None and "stock" in blocks:
-        density = density_rows(layers)
-        groups["rho"] = np.unique(rows.profile[density.layer])
-    for block, effect, make, table in (
-        ("bnpp", "bnpp", bnpp_records, "npp"),
-        ("f_bnpp", "f_bnpp", f_bnpp_records, "npp"),
-        ("roots", "d50", d50_records, "roots"),
-        ("roots", "ratio", ratio_records, "roots"),
-    ):
-        if block in blocks:
-            records[effect] = make(inputs.tables[table].table, sites)
-    counts = {
-        name: sites_with_data(found.site, sites)
-        for name, found in records.items()
-        if name in EFFECTS
+    rows, likelihood, density = _layers(blocks, inputs, sites)
+    records = {
+        effect: make(inputs.tables[table].table, sites)
+        for block, effect, make, table in RECORDS
+        if block in blocks
     }
-    for name, profiles in groups.items():
-        assert rows is not None
-        biome = sites.biome[rows.profile_site[profiles]]
-        counts[name] = np.bincount(biome, minlength=len(BIOME_KEYS))
+    counts = {
+        name: sites_with_data(records[name].site, sites) for name in records if name in EFFECTS
+    }
+    if rows is not None:
+        biome = sites.biome[rows.profile_site]
+        if likelihood is not None:
+            counts["k"] = np.bincount(biome, minlength=len(BIOME_KEYS))
+        if density is not None:
+            known = np.unique(rows.profile[density.layer])
+            counts["rho"] = np.bincount(biome[known], minlength=len(BIOME_KEYS))
     empty = [name for name, count in counts.items() if not count.sum()]
     if empty:
         raise DataError(f"{inputs.origin}: no data for {', '.join(empty)}; leave out its block")
@@ -192,6 +176,31 @@ def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
         counts={name: counts[name] for name in EFFECTS if name in counts},
         notes=(*inputs.notes, *components.notes),
     )
+
+
+RECORDS: tuple[tuple[str, str, Callable[..., Records], str], ...] = (
+    ("bnpp", "bnpp", bnpp_records, "npp"),
+    ("f_bnpp", "f_bnpp", f_bnpp_records, "npp"),
+    ("roots", "d50", d50_records, "roots"),
+    ("roots", "ratio", ratio_records, "roots"),
+)
+"""Block, quantity, how its records are made, and from which table."""
+
+
+def _layers(
+    blocks: Mapping[Any, Block], inputs: Inputs, sites: Sites
+) -> tuple[LayerRows | None, LayerLikelihood | None, DensityRows | None]:
+    """Lay out what the blocks turnover and stock need; None for what no block asks for."""
+    turnover, stock = blocks.get("turnover"), blocks.get("stock")
+    owner: Any = turnover or stock
+    if owner is None:
+        return None, None, None
+    layers = inputs.tables["layers"].table
+    rows = layer_rows(layers, sites, owner.model_options.reference_depth_cm)
+    likelihood = None
+    if isinstance(turnover, TurnoverSpec):
+        likelihood = layer_likelihood(turnover, layers, inputs.folder)
+    return rows, likelihood, density_rows(layers) if stock is not None else None
 
 
 def density_terms(

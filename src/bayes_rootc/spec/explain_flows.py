@@ -26,15 +26,16 @@ class Quantity:
     back: Callable[[float], float]
 
 
+def _percent(logit: float) -> float:
+    return 100.0 / (1.0 + math.exp(-logit))
+
+
+DEPTH = "at the reference depth"
 QUANTITIES = {
-    "k": Quantity("turnover at the reference depth", "k", "years", lambda x: math.exp(-x)),
-    "rho": Quantity(
-        "carbon density at the reference depth", "carbon density", "Mg C ha-1 cm-1", math.exp
-    ),
+    "k": Quantity(f"turnover {DEPTH}", "k", "years", lambda x: math.exp(-x)),
+    "rho": Quantity(f"carbon density {DEPTH}", "carbon density", "Mg C ha-1 cm-1", math.exp),
     "bnpp": Quantity("BNPP", "BNPP", "Mg C ha-1 yr-1", math.exp),
-    "f_bnpp": Quantity(
-        "BNPP share of NPP", "odds of the BNPP share", "%", lambda x: 100.0 / (1.0 + math.exp(-x))
-    ),
+    "f_bnpp": Quantity("BNPP share of NPP", "odds of the BNPP share", "%", _percent),
     "d50": Quantity("D50", "D50", "cm", math.exp),
     "ratio": Quantity("D95/D50", "ln(D95/D50)", "×", lambda x: math.exp(math.exp(x))),
 }
