@@ -40,7 +40,8 @@ VERBS = {
         "write the report (HTML, Markdown, figures, tables) of a stored run",
     ),
     "loss": Verb(
-        "bayes_rootc.cli.loss", "what roots bring and what is lost: tables, figures, the answer"
+        "bayes_rootc.cli.loss",
+        "write tables and figures of I_root, I_bulk and I_loss of a stored joint run",
     ),
     "crossval": Verb(
         "bayes_rootc.cli.crossval", "predict held-out places and score it, beside two baselines"

@@ -56,6 +56,12 @@ _R2 = (
     "held could not be read."
 )
 
+LIKE_THE_STUDY = {
+    "biome and components, for a record": ("r2_i_root", PROFILE_LABEL),
+    "biome, components and depth, for a layer": ("r2_i_bulk", "by layer"),
+}
+"""Predictor of our R² → the study's R² (quantity, layer) that it comes nearest to."""
+
 COMPARED = {
     "i_root": Compared("I_root", _ROOT),
     "i_bulk": Compared("I_bulk", _BULK),
@@ -129,13 +135,14 @@ def _depth_shares(run: xr.DataTree) -> dict[Key, Ours]:
 
 
 def _r2(run: xr.DataTree) -> dict[Key, Ours]:
-    table = r2_table(run).drop_duplicates("quantity")  # the first predictor has no site effects
-    where = {"ln I_root": ("r2_i_root", PROFILE_LABEL), "ln I_bulk": ("r2_i_bulk", "by layer")}
     found: dict[Key, Ours] = {}
-    for row in table.to_dict(orient="records"):
-        name, layer = where[str(row["quantity"])]
-        record = {str(key): value for key, value in row.items()}
-        found[name, "all", layer] = _of(record, "r2", f"{row['n']:,}, by {row['predictor']}")
+    for row in r2_table(run).to_dict(orient="records"):
+        predictor = str(row["predictor"])
+        if predictor in LIKE_THE_STUDY:
+            record = {str(key): value for key, value in row.items()}
+            name, layer = LIKE_THE_STUDY[predictor]
+            data = f"{row['n']:,} sites or layers, by {predictor}"
+            found[name, "all", layer] = _of(record, "r2", data)
     return found
 
 
