@@ -11,6 +11,9 @@ from bayes_rootc.errors import DataError
 from bayes_rootc.spec.joint import CovariatesSection
 from bayes_rootc.units import Floats
 
+ROUNDING = 1e-9
+"""Relative differences below it are none."""
+
 
 @dataclass(frozen=True)
 class Components:
@@ -94,7 +97,9 @@ def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Compon
     mean, sd = np.zeros(len(wanted)), np.zeros(len(wanted))
     mean[usable], sd[usable] = np.nanmean(raw[:, usable], axis=0), np.nanstd(raw[:, usable], axis=0)
     # Not sd > 0: rounding gives equal numbers a tiny one.
-    varies = np.array([np.unique(column[~np.isnan(column)]).size > 1 for column in raw.T], bool)
+    largest = np.zeros(len(wanted))
+    largest[usable] = np.nanmax(np.abs(raw[:, usable]), axis=0)
+    varies = sd > ROUNDING * largest
     notes += [
         f"covariate {name} is left out: it has no two different values"
         for name, kept in zip(wanted, varies, strict=True)
@@ -110,7 +115,14 @@ def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Compon
             continue
         _, singular, weights = np.linalg.svd(standard[:, columns], full_matrices=False)
         variance = singular**2 / len(standard)
-        for number in range(int((variance > section.min_variance).sum())):
+        # The variance of a lone variable is 1 up to rounding, which must not decide.
+        n_kept = int((variance > section.min_variance * (1.0 + ROUNDING)).sum())
+        if not n_kept:
+            notes.append(
+                f"the covariates of the group {group} do not enter: none of its components has a "
+                f"variance above {section.min_variance:g}"
+            )
+        for number in range(n_kept):
             weight = weights[number] * np.sign(weights[number][np.abs(weights[number]).argmax()])
             full = np.zeros(len(wanted))
             full[columns] = weight
