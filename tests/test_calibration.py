@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bayes_rootc.data.world import simulate_world
-from bayes_rootc.inference.fit import target_acceptance
+from bayes_rootc.inference.kinds import target_acceptance
 from bayes_rootc.inference.predictive import prior_draws
 from bayes_rootc.inference.sampling import compile_model, sample
 from bayes_rootc.models.assemble import assemble

@@ -43,6 +43,9 @@ VERBS = {
         "bayes_rootc.cli.loss",
         "write tables and figures of I_root, I_bulk and I_loss of a stored joint run",
     ),
+    "sensitivity": Verb(
+        "bayes_rootc.cli.sensitivity", "fit a run again under other settings, and compare"
+    ),
     "crossval": Verb(
         "bayes_rootc.cli.crossval", "predict held-out places and score it, beside two baselines"
     ),

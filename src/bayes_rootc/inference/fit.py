@@ -18,6 +18,7 @@ from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing, write_text
 from bayes_rootc.inference.gate import judge, summarise
 from bayes_rootc.inference.kinds import Kind, kind_of
+from bayes_rootc.inference.power_scaling import write_power_scaling
 from bayes_rootc.inference.progress import Progress
 from bayes_rootc.inference.run_folder import (
     RunFolder,
@@ -206,6 +207,8 @@ def _finish(
     tree = kind.tree(spec, problem, draws, certificate)
     diagnostics = {**verdict.as_dict(), **certificate["timing"]}
     write_tree(tree, folder.fit)
+    if "log_prior" in tree.children:
+        write_power_scaling(tree, folder.path)
     status = "complete" if draws.complete else "partial"
     labels = {"source": certificate["source"], "status": status}
     with replacing(folder.summary) as beside:
