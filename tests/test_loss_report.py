@@ -113,7 +113,8 @@ def test_hostile_names_stay_text(report: Report) -> None:
 def test_report_says_how_far_the_share_is_from_the_study(report: Report) -> None:
     assert "the study's 77.9 % (65.3 % to 90.9 %)" in report.lead
     assert "percentage points" in report.lead
-    assert "Why they may differ: " in report.lead
+    assert "Why they may differ: I_root is " in report.lead
+    assert " here and 3.5 there, I_bulk is " in report.lead
     assert [banner.word for banner in report.banners] == ["SIMULATED WORLD"]
     assert [row[0] for row in report.key_table.cells][:3] == ["I_root", "I_bulk", "I_loss"]
     assert report.key_table.cells[0][-1] == "3.5"

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write tables and figures, print the answer; the exit code is 0 even if the gate failed."""
     from bayes_rootc.cli.stored_run import load, say_if_partial
-    from bayes_rootc.report.answer import answer_table, distance_sentence
+    from bayes_rootc.report.answer import answer_table, distance_sentence, parts_sentence
     from bayes_rootc.report.losses import lacking_blocks, with_losses
     from bayes_rootc.report.write import checked_folder, write_losses
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     _warn(stored, diagnostics)
     print("over 0-200 cm, all sites, mean of six estimates; posterior median (95 % interval)\n")
     print(_as_text(answer_table(stored)))
-    print(f"\n{distance_sentence(stored)}\n")
+    print(f"\n{distance_sentence(stored)}\n{parts_sentence(stored)}\n")
     print(folder / "tables")
     print(folder / "figures")
     return 0

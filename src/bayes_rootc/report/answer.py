@@ -100,3 +100,13 @@ def distance_sentence(run: xr.DataTree) -> str:
         f"Of the root input {written(row, 'loss_share')} is lost: {abs(away):.1f} percentage "
         f"points {side} the study's {study_text('loss_share')}; {reach}."
     )
+
+
+def parts_sentence(run: xr.DataTree) -> str:
+    """Say where a difference of the shares comes from: I_root and I_bulk, ours and theirs."""
+    row = global_losses(run)
+    found = (
+        f"{ANSWERS[name][0]} is {written(row, name)} here and {study_text(name)} there"
+        for name in ("i_root", "i_bulk")
+    )
+    return f"{', '.join(found)} ({UNIT})."

@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayes_rootc.layers import EFFECTS
 from bayes_rootc.report import numbers
-from bayes_rootc.report.answer import answer_table, distance_sentence
+from bayes_rootc.report.answer import answer_table, distance_sentence, parts_sentence
 from bayes_rootc.report.comparison import COMPARED
 from bayes_rootc.report.flow_tables import COUNTS, counts_table, site_components
 from bayes_rootc.report.parts import Diagnostics, Pairs, Table
@@ -72,7 +72,8 @@ def joint_lead(run: xr.DataTree) -> str:
         "biome effects share one covariance: what roots bring (I_root), what of it enters the bulk "
         "soil (I_bulk) and what is lost before (I_loss = I_root - I_bulk)."
     )(run)
-    return f"{what} {distance_sentence(run)} Why they may differ: {COMPARED['loss_share'].why}"
+    why = f"{parts_sentence(run)} {COMPARED['loss_share'].why}"
+    return f"{what} {distance_sentence(run)} Why they may differ: {why}"
 
 
 def facts(run: xr.DataTree, diagnostics: Diagnostics) -> Pairs:

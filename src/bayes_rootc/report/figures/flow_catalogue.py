@@ -79,7 +79,7 @@ FLOW_FIGURES = {
         needs=_COMPONENTS,
     ),
     "loading_map": FigureRecord(
-        "What the components are made of",
+        "Loadings of the components",
         "Loading of every standardised grid variable on the components of its group.",
         loadings.draw,
         loadings.data,

@@ -16,6 +16,8 @@ from bayes_rootc.report.figures.style import COLOURS, INK, legend_below, new_fig
 from bayes_rootc.report.flow_tables import AVERAGES, flows_table
 from bayes_rootc.report.study import published
 
+UNDER = {"fc": "white", "ec": "none", "pad": 0.5}  # letters stand before lines
+
 WIDEST = 3.0
 """The axis ends at this many times the largest interval of a biome with data in every block."""
 
@@ -48,7 +50,15 @@ def draw(run: xr.DataTree) -> Figure:
         ax.plot(table[key], y, "os"[n], color=COLOURS[n], ms=5, mew=0)
         ends = np.clip(table[f"{key}_q975"], low, 0.94 * high)
         for end, height, letters in zip(ends, y, table[f"letters_{average}"], strict=True):
-            ax.text(end + 0.01 * high, height, letters, va="center", color=COLOURS[n], fontsize=8)
+            ax.text(
+                end + 0.01 * high,
+                height,
+                letters,
+                va="center",
+                color=COLOURS[n],
+                fontsize=8,
+                bbox=UNDER,
+            )
     ax.axvline(0.0, color=INK, lw=0.6)
     study = published("i_loss")
     ax.axvline(study.value, color=INK, lw=1.0, ls=":")
