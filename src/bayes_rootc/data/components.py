@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayes_rootc.errors import DataError
 from bayes_rootc.spec.joint import CovariatesSection
@@ -87,25 +88,7 @@ def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Compon
     """
     wanted = tuple(name for names in section.groups.values() for name in names)
     raw = _transformed(places, wanted, section.log)
-    missing = np.isnan(raw).sum(axis=0)
-    notes = [
-        f"covariate {name}: {count} places without a value take the mean of all"
-        for name, count in zip(wanted, missing, strict=True)
-        if 0 < count < len(raw)
-    ]
-    usable = missing < len(raw)
-    mean, sd = np.zeros(len(wanted)), np.zeros(len(wanted))
-    mean[usable], sd[usable] = np.nanmean(raw[:, usable], axis=0), np.nanstd(raw[:, usable], axis=0)
-    # Not sd > 0: rounding gives equal numbers a tiny one.
-    largest = np.zeros(len(wanted))
-    largest[usable] = np.nanmax(np.abs(raw[:, usable]), axis=0)
-    varies = sd > ROUNDING * largest
-    notes += [
-        f"covariate {name} is left out: it has no two different values"
-        for name, kept in zip(wanted, varies, strict=True)
-        if not kept
-    ]
-    sd[~varies] = 1.0
+    mean, sd, varies, notes = _moments(raw, wanted)
     standard = (raw - mean) / sd
     standard = np.where(np.isnan(standard) | ~varies, 0.0, standard)
     names, groups, loadings, variances = [], [], [], []
@@ -113,23 +96,18 @@ def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Compon
         columns = [wanted.index(name) for name in members if varies[wanted.index(name)]]
         if not columns:
             continue
-        _, singular, weights = np.linalg.svd(standard[:, columns], full_matrices=False)
-        variance = singular**2 / len(standard)
-        # The variance of a lone variable is 1 up to rounding, which must not decide.
-        n_kept = int((variance > section.min_variance * (1.0 + ROUNDING)).sum())
-        if not n_kept:
+        weights, variance = _kept(standard[:, columns], section.min_variance)
+        if not len(variance):
             notes.append(
                 f"the covariates of the group {group} do not enter: none of its components has a "
                 f"variance above {section.min_variance:g}"
             )
-        for number in range(n_kept):
-            weight = weights[number] * np.sign(weights[number][np.abs(weights[number]).argmax()])
-            full = np.zeros(len(wanted))
-            full[columns] = weight
-            names.append(f"{group} {number + 1}")
-            groups.append(group)
-            loadings.append(full)
-            variances.append(variance[number])
+        full = np.zeros((len(variance), len(wanted)))
+        full[:, columns] = weights
+        names += [f"{group} {number}" for number in range(1, len(variance) + 1)]
+        groups += [group] * len(variance)
+        loadings.append(full)
+        variances.append(variance)
     return Components(
         names=tuple(names),
         groups=tuple(groups),
@@ -137,10 +115,46 @@ def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Compon
         log=section.log,
         mean=mean,
         sd=sd,
-        loadings=np.array(loadings).reshape(len(names), len(wanted)),
-        variance=np.array(variances),
+        loadings=np.concatenate([np.zeros((0, len(wanted))), *loadings]),
+        variance=np.concatenate([np.zeros(0), *variances]),
         notes=tuple(notes),
     )
+
+
+def _moments(
+    raw: Floats, names: tuple[str, ...]
+) -> tuple[Floats, Floats, NDArray[np.bool_], list[str]]:
+    """Mean and standard deviation of each variable, whether it varies, and notes."""
+    missing = np.isnan(raw).sum(axis=0)
+    usable = missing < len(raw)
+    mean, sd, largest = np.zeros((3, len(names)))
+    mean[usable] = np.nanmean(raw[:, usable], axis=0)
+    sd[usable] = np.nanstd(raw[:, usable], axis=0)
+    largest[usable] = np.nanmax(np.abs(raw[:, usable]), axis=0)
+    # Not sd > 0: rounding gives equal numbers a tiny one.
+    varies = sd > ROUNDING * largest
+    notes = [
+        f"covariate {name}: {count} places without a value take the mean of all"
+        for name, count in zip(names, missing, strict=True)
+        if 0 < count < len(raw)
+    ]
+    notes += [
+        f"covariate {name} is left out: it has no two different values"
+        for name, kept in zip(names, varies, strict=True)
+        if not kept
+    ]
+    return mean, np.where(varies, sd, 1.0), varies, notes
+
+
+def _kept(standard: Floats, min_variance: float) -> tuple[Floats, Floats]:
+    """Loadings and variances of the components of standardised variables, by falling variance."""
+    _, singular, weights = np.linalg.svd(standard, full_matrices=False)
+    variance = singular**2 / len(standard)
+    # The variance of a lone variable is 1 up to rounding, which must not decide.
+    kept = variance > min_variance * (1.0 + ROUNDING)
+    weights = weights[kept]
+    largest = np.take_along_axis(weights, np.abs(weights).argmax(axis=1)[:, None], axis=1)
+    return weights * np.sign(largest), variance[kept]
 
 
 def _transformed(places: pd.DataFrame, variables: tuple[str, ...], log: tuple[str, ...]) -> Floats:
