@@ -26,7 +26,7 @@ from bayes_rootc.report.html import render_html
 from bayes_rootc.report.kinds import KINDS, kind_of
 from bayes_rootc.report.losses import DENSITIES, kept, losses, with_losses
 from bayes_rootc.report.markdown import render_markdown
-from bayes_rootc.report.parts import Report
+from bayes_rootc.report.parts import Report, make_table
 from bayes_rootc.report.sensitivity import with_sensitivity
 from bayes_rootc.report.stored import has
 from bayes_rootc.report.study import UNKNOWN
@@ -351,11 +351,25 @@ def test_every_loss_table_applies_to_a_joint_run(run: xr.DataTree) -> None:
 
 
 def test_sensitivity_is_shown_where_the_folder_has_it(tmp_path: Path) -> None:
-    (tmp_path / "sensitivity.csv").write_text("parameter,prior,likelihood\nkappa,0.0123,0.3\n")
+    flows = ("i_bulk_total_mean", "i_loss_total_mean", "loss_share_mean")
+    columns = [f"{name}{end}" for name in flows for end in ("", "_q025", "_q975")]
+    (tmp_path / "sensitivity.csv").write_text(
+        "quantity,prior,likelihood,what\nkappa,0.0123,0.3,fine\n", encoding="utf-8"
+    )
+    (tmp_path / "settings.csv").write_text(
+        f"setting,biome,{','.join(columns)},converged\n"
+        f"as fitted,tundra,{','.join(['1.5'] * 9)},False\n",
+        encoding="utf-8",
+    )
     run = with_sensitivity(fake_joint(draws=4, keep=4), tmp_path)
-    table = FLOW_TABLES["sensitivity"].make(run, {})
-    assert table.loc[0].tolist() == ["kappa", 0.0123, 0.3]
-    assert FLOW_TABLES["settings"].make(run, {}).empty
+    cells = {}
+    for name in ("sensitivity", "settings"):
+        table = make_table(name, FLOW_TABLES[name], run, {})
+        assert table is not None
+        cells[name] = table.cells
+    assert cells["sensitivity"] == (("kappa", "0.0123", "0.3", "fine"),)
+    assert cells["settings"] == (("as fitted", "Tundra", *["1.5 (1.5 to 1.5)"] * 3, "no"),)
+    assert make_table("settings", FLOW_TABLES["settings"], fake_joint(draws=4, keep=4), {}) is None
 
 
 def test_damaged_sensitivity_is_named(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from bayes_rootc.report.columns import (
     TABLES,
     Column,
     Interval,
-    Make,
     TableRecord,
     WithTitle,
 )
 from bayes_rootc.report.comparison import comparison_table
 from bayes_rootc.report.drivers import coefficients_table, loadings_table
-from bayes_rootc.report.sensitivity import SENSITIVITY, sensitivity_table
+from bayes_rootc.report.sensitivity import sensitivity_table
+from bayes_rootc.report.stored import biome_name
 
 ALL_BLOCKS = tuple(f"posterior/a_{name}" for name in EFFECTS)
 """What a run must hold so that losses follow from it."""
@@ -40,6 +40,10 @@ _BY_ESTIMATE: tuple[WithTitle, ...] = (
     Interval("p_loss_negative", "share of sites with I_loss < 0 (–)", middle="_q50"),
     Column("p_statistic_negative", "P(I_loss < 0) (–)", numbers.two_decimals),
 )
+
+
+def _biome_text(key: object) -> str:
+    return biome_name(str(key))
 
 
 def _share_columns() -> list[WithTitle]:
@@ -241,25 +245,40 @@ _PARAMETERS: dict[str, TableRecord] = {
     ),
 }
 
-
-def _sensitivity_of(name: str) -> Make:
-    return lambda run, _: sensitivity_table(run, name)
-
-
 FLOW_TABLES: dict[str, TableRecord] = {
     **LOSS_TABLES,
     **DRIVER_TABLES,
     **_PARAMETERS,
-    **{
-        name: TableRecord(
-            record.title,
-            record.caption,
-            _sensitivity_of(name),
-            (),
-            hide_if_empty=True,
-        )
-        for name, record in SENSITIVITY.items()
-    },
+    "sensitivity": TableRecord(
+        "Sensitivity to priors and likelihood",
+        "Power scaling: how much the posterior moves when the prior, or the likelihood, gets twice "
+        "its weight. Below 0.05 the prior hardly matters; the most sensitive first.",
+        lambda run, _: sensitivity_table(run, "sensitivity"),
+        (
+            Column("quantity", "quantity"),
+            Column("prior", "prior (–)", numbers.three_digits),
+            Column("likelihood", "likelihood (–)", numbers.three_digits),
+            Column("what", "what it means"),
+        ),
+        limit=30,
+        hide_if_empty=True,
+    ),
+    "settings": TableRecord(
+        "Sensitivity to settings of the atmosphere",
+        "The same data fitted with another initial state of the pools or another lag between "
+        "photosynthesis and soil: mean over the sites of each biome, 0-200 cm, posterior median "
+        "and 95 % interval.",
+        lambda run, _: sensitivity_table(run, "settings"),
+        (
+            Column("setting", "setting"),
+            Column("biome", "biome", _biome_text),
+            Interval("i_bulk_total_mean", f"I_bulk {_MG}"),
+            Interval("i_loss_total_mean", f"I_loss {_MG}"),
+            Interval("loss_share_mean", "I_loss / I_root (–)"),
+            Column("converged", "converged", numbers.yes),
+        ),
+        hide_if_empty=True,
+    ),
     "checks": TABLES["checks"],
     "two_modes": dataclasses.replace(TABLES["two_modes"], needs=("derived/n_modes",)),
     "dropped": TableRecord(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -10,30 +9,8 @@ import xarray as xr
 
 from bayes_rootc.errors import RunError
 
-
-@dataclass(frozen=True)
-class Kept:
-    """A table of sensitivity: what it says, and its file in the folder of the run."""
-
-    title: str
-    caption: str
-    file: str
-
-
-SENSITIVITY = {
-    "sensitivity": Kept(
-        "Sensitivity to priors and likelihood",
-        "Change of the posterior when the prior or the likelihood is given a little more weight "
-        "(power scaling, ArviZ psense); well above 0.05 means that it matters.",
-        "sensitivity.csv",
-    ),
-    "settings": Kept(
-        "Sensitivity to settings",
-        "The same data fitted with another initial state of the atmosphere or another lag between "
-        "photosynthesis and soil.",
-        "settings.csv",
-    ),
-}
+FILES = {"sensitivity": "sensitivity.csv", "settings": "settings.csv"}
+"""Table → its file in the folder of the run: power scaling, and other settings."""
 
 
 def with_sensitivity(run: xr.DataTree, folder: Path) -> xr.DataTree:
@@ -45,8 +22,8 @@ def with_sensitivity(run: xr.DataTree, folder: Path) -> xr.DataTree:
         If a file is there but cannot be read.
     """
     wide = run.copy(deep=False)
-    for name, kept in SENSITIVITY.items():
-        path = folder / kept.file
+    for name, file in FILES.items():
+        path = folder / file
         if name in wide.children or not path.is_file():
             continue
         try:
