@@ -6,9 +6,9 @@ import os
 import platform
 from typing import Any
 
-from bayes_rootc.api import find_source
+from bayes_rootc.data.source import find_source
 from bayes_rootc.models.assemble import Problem, assemble
-from bayes_rootc.spec.load import load_spec
+from bayes_rootc.spec.load import load_turnover
 from bayes_rootc.spec.locate import find_model
 from bayes_rootc.spec.turnover import TurnoverSpec
 
@@ -18,13 +18,13 @@ WORLD = 2800
 
 def default_problem() -> tuple[TurnoverSpec, Problem, str]:
     """Assemble the turnover model on the real data, or on a simulated world without them."""
-    spec = load_spec(find_model("turnover"))
-    source = find_source(spec)
-    if source.layers.source == "simulated":
-        source = find_source(spec, simulated=WORLD)
-    problem = assemble(spec, source.layers, source.folder)
+    spec = load_turnover(find_model("turnover"))
+    inputs = find_source(spec).inputs
+    if inputs.source == "simulated":
+        inputs = find_source(spec, simulated=WORLD).inputs
+    problem = assemble(spec, inputs.tables["layers"], inputs.folder)
     profiles = len(problem.design.profiles)
-    text = f"{source.layers.source}, {len(problem.layers)} layers in {profiles} profiles"
+    text = f"{inputs.source}, {len(problem.layers)} layers in {profiles} profiles"
     return spec, problem, text
 
 

@@ -84,7 +84,7 @@ def test_a_limited_room_reaches_nothing_else_through_other_rooms(room: str) -> N
 WRONG = {
     "upward": (
         "radiocarbon.made_up",
-        "from bayes_rootc.data.layers import TableData",
+        "from bayes_rootc.data.table_data import TableData",
         "bayes_rootc.radiocarbon.made_up:1: radiocarbon must not import data"
         " (bayes_rootc.data.table_data.TableData)",
     ),

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from bayes_rootc.api import find_source, simulate_world
+from bayes_rootc.api import simulate_world
 from bayes_rootc.cli.main import main
+from bayes_rootc.data.source import find_source
 from bayes_rootc.errors import DataError, SpecError
 from bayes_rootc.inference import scores
 from bayes_rootc.inference.baselines import (
@@ -402,8 +403,8 @@ def test_a_small_world_from_the_command_line(
 def test_intervals_of_the_real_data_hold_what_they_promise(
     data_folder: Path, spec: TurnoverSpec
 ) -> None:
-    source = find_source(spec, data_folder)
-    result = cross_validate(spec, source.layers, source.folder, n_folds=5)
+    inputs = find_source(spec, data_folder).inputs
+    result = cross_validate(spec, inputs.tables["layers"], inputs.folder, n_folds=5)
     over_all = result.scores[result.scores["fold"] == "all"].set_index("method")
     assert (result.heldout.groupby("place")["fold"].nunique() == 1).all()
     assert over_all.loc[MODEL, "n_places"] < over_all.loc[MODEL, "n_profiles"]

@@ -48,7 +48,8 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 
 OPTIONAL_COLUMNS = (
-    "pct_c", "bulk_density", "coarse", "pct_c_filled", "bulk_density_filled", "pct_c_zero",
+    "pct_c", "bulk_density", "coarse", "pct_c_filled", "bulk_density_filled", "coarse_filled",
+    "pct_c_zero",
 )  # fmt: skip
 
 
@@ -329,6 +330,37 @@ def test_the_tidy_table_gives_densities_and_what_was_filled(tmp_path: Path) -> N
     np.testing.assert_equal(
         filled[["pct_c", "bulk_density", "coarse"]].to_numpy(), [[2.5, 1.3, 0.1], [np.nan] * 3]
     )
+
+
+def test_coarse_fragments_may_be_a_percentage(tmp_path: Path) -> None:
+    raw = tidy.read(written(tmp_path, table_text([{"Coarse_percent": "35"}, DEEPER])))
+    np.testing.assert_equal(raw["coarse"].to_numpy(), [0.35, np.nan])
+    layers = load_layers(written(tmp_path, table_text([{"coarse_percent": "99"}])), DataSection())
+    assert layers.table["coarse"].tolist() == [0.99]
+
+
+@pytest.mark.parametrize("cell", ["-1", "99.5"])
+def test_an_impossible_percentage_of_coarse_fragments_is_named(tmp_path: Path, cell: str) -> None:
+    path = written(tmp_path, table_text([{}, DEEPER | {"coarse_percent": cell}]))
+    with pytest.raises(DataError) as caught:
+        tidy.read(path)
+    assert str(caught.value) == (
+        f"{path}: row 2, column coarse_percent: {cell} is no percentage of coarse fragments; it "
+        "must lie between 0 and 99"
+    )
+
+
+def test_fraction_and_percentage_of_coarse_fragments_mean_the_same(tmp_path: Path) -> None:
+    path = written(tmp_path, table_text([{"coarse": "0.1", "coarse_percent": "10"}]))
+    with pytest.raises(DataError, match="columns coarse and coarse_percent mean the same"):
+        tidy.read(path)
+
+
+def test_coarse_fragments_that_were_filled_in_are_emptied(tmp_path: Path) -> None:
+    cells = {"coarse": "0.1", "coarse_origin": "filled_by_compilers"}
+    path = written(tmp_path, table_text([cells]))
+    assert load_layers(path, DataSection()).table["coarse"].isna().all()
+    assert load_layers(path, DataSection(keep_filled=True)).table["coarse"].tolist() == [0.1]
 
 
 def test_values_at_the_edge_are_accepted() -> None:

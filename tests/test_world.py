@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+from bayes_rootc.data import world
 from bayes_rootc.data.world import DEFAULT_TRUTH, simulate_world
 from bayes_rootc.errors import DataError
 from bayes_rootc.layers import BIOMES
@@ -26,16 +28,16 @@ def test_same_seed_same_world(short_spec: TurnoverSpec) -> None:
 def test_has_the_size_asked_for_and_says_that_it_is_simulated(
     short_spec: TurnoverSpec, n_layers: int
 ) -> None:
-    world = simulate_world(short_spec, n_layers)
-    assert (len(world.table), world.n_read, world.source) == (n_layers, n_layers, "simulated")
-    assert f"{n_layers} layers" in world.origin
-    assert (world.table["top_cm"] < world.table["bottom_cm"]).all()
-    assert world.table["bottom_cm"].max() <= 200
+    found = simulate_world(short_spec, n_layers)
+    assert (len(found.table), found.n_read, found.source) == (n_layers, n_layers, "simulated")
+    assert f"{n_layers} layers" in found.origin
+    assert (found.table["top_cm"] < found.table["bottom_cm"]).all()
+    assert found.table["bottom_cm"].max() <= 200
 
 
 def test_empty_biomes_have_no_profiles_and_the_others_have_some(short_spec: TurnoverSpec) -> None:
-    world = simulate_world(short_spec, 300, empty_biomes=(7, 8))
-    assert set(world.table["biome"]) == set(BIOMES) - {7, 8}
+    found = simulate_world(short_spec, 300, empty_biomes=(7, 8))
+    assert set(found.table["biome"]) == set(BIOMES) - {7, 8}
 
 
 def mean_below_60_cm(spec: TurnoverSpec, truth: dict[str, Any]) -> float:
@@ -72,6 +74,34 @@ def test_errors_of_measurement_have_the_size_that_the_likelihood_assumes(
     # Median of |t| of the likelihood; 2000 layers know it to 3 %.
     wanted = stats.t(like.student_t_df).ppf(0.75)
     assert np.median(multiple) == pytest.approx(wanted, rel=0.08)
+
+
+def test_densities_look_like_those_of_soils_and_have_gaps(short_spec: TurnoverSpec) -> None:
+    table = simulate_world(short_spec, 900).table
+    carbon, bulk = table["pct_c"], table["bulk_density"]
+    assert 0.05 < carbon.isna().mean() < 0.15
+    assert 0.6 < bulk.isna().mean() < 0.7
+    assert (carbon.dropna() > 0).all() and carbon.max() < 60
+    assert bulk.dropna().between(0.5, 2.4).all()
+    shallow, deep = (table["bottom_cm"] < 20), (table["top_cm"] > 60)
+    assert carbon[deep].median() < 0.5 * carbon[shallow].median()
+    assert bulk[deep].median() > 1.1 * bulk[shallow].median()
+    assert table["coarse"].isna().all()
+
+
+def test_densities_change_no_other_number_of_a_world(
+    short_spec: TurnoverSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(rng: np.random.Generator, layers: pd.DataFrame, _: float) -> tuple[float, float]:
+        rng.random(7 + len(layers))
+        return np.nan, np.nan
+
+    names = ["pct_c", "bulk_density"]
+    usual = simulate_world(short_spec, 80, seed=3).table
+    monkeypatch.setattr(world, "_densities", none)
+    without = simulate_world(short_spec, 80, seed=3).table
+    assert without[names].isna().all(axis=None) and usual[names].notna().any(axis=None)
+    pd.testing.assert_frame_equal(usual.drop(columns=names), without.drop(columns=names))
 
 
 def test_too_small_a_world_is_refused(short_spec: TurnoverSpec) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,8 @@ import pandas as pd
 
 from bayes_rootc.data.check import CheckReport
 from bayes_rootc.data.check import check_layers as _check_layers
-from bayes_rootc.data.inputs import Inputs, as_inputs, load_inputs
-from bayes_rootc.data.joint_world import simulate_inputs
-from bayes_rootc.data.load import read_layers as _read_located
-from bayes_rootc.data.load import require_layers
-from bayes_rootc.data.locate import DataLocation, locate_data
+from bayes_rootc.data.inputs import Inputs, as_inputs
+from bayes_rootc.data.source import DEFAULT_WORLD, Source, find_source, model_for
 from bayes_rootc.data.table_data import TableData
 from bayes_rootc.data.world import simulate_world as _simulate_world
 from bayes_rootc.errors import AtmosphereError, DataError
@@ -26,26 +22,13 @@ from bayes_rootc.radiocarbon.sample import SampleTurnover, sample_turnover
 from bayes_rootc.radiocarbon.table import Input
 from bayes_rootc.spec.load import Spec, load_spec, load_turnover
 from bayes_rootc.spec.locate import find_model
-from bayes_rootc.spec.turnover import DataSection, TurnoverSpec
+from bayes_rootc.spec.turnover import DataSection
 from bayes_rootc.units import k_from_turnover
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from bayes_rootc.inference.fit import Fit
-
-DEFAULT_WORLD = 600
-"""Layers of the simulated world that is fitted where there are no real data."""
-
-TABLE_NAMES = {"layers": "layers", "npp": "records of BNPP", "roots": "root profiles"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """What enters a fit, and one line for people about where it comes from."""
-
-    inputs: Inputs
-    text: str
 
 
 def read_layers(
@@ -91,9 +74,8 @@ def simulate_world(n_layers: int = DEFAULT_WORLD, seed: int = 1, **options: Any)
 
     Examples
     --------
-    >>> world = simulate_world(50, seed=3)
-    >>> len(world.table), world.source
-    (50, 'simulated')
+    >>> len(simulate_world(50, seed=3).table)
+    50
     """
     return _simulate_world(load_turnover(find_model("turnover")), n_layers, seed, **options)
 
@@ -178,72 +160,6 @@ def forward_curve(
     return pd.DataFrame({"year": years, "delta14c": pool_delta14c(k, atmosphere, years)[0]})
 
 
-def default_model(data: Path | str | None = None) -> str:
-    """Name of the model to fit where none is named: ``joint``, or ``turnover`` to a lone table."""
-    location = locate_data(_path(data))
-    return "turnover" if location is not None and location.source == "file" else "joint"
-
-
-def find_source(
-    spec: Spec,
-    data: Path | str | None = None,
-    *,
-    format: str | None = None,
-    simulated: int | None = None,
-    world_seed: int = 1,
-) -> Source:
-    """Find the data to fit: those asked for, else real data, else a simulated world.
-
-    Parameters
-    ----------
-    spec : Spec
-    data, format
-        As for :func:`read_layers`.
-    simulated : int, optional
-        Simulate about this many layers (and the other tables in proportion) instead of looking
-        for data.
-    world_seed : int
-        Seed of the simulated world.
-    """
-    if simulated is not None and (data is not None or format is not None):
-        raise DataError("data or format and simulated exclude each other; give one of them")
-    location = None if simulated is not None else locate_data(_path(data))
-    if location is None:
-        size = DEFAULT_WORLD if simulated is None else simulated
-        why = "no real data found" if simulated is None else "asked for"
-        inputs = _simulated(spec, size, world_seed)
-        text = f"data: SIMULATED world of known truth ({why}), {_sizes(inputs)}, seed {world_seed}"
-        return Source(inputs, text)
-    inputs = _located(spec, location, format)
-    kind = "real" if location.source == "real" else "your file"
-    found = f"{kind}, {inputs.origin} (found by {location.found_by})"
-    return Source(inputs, f"data: {found}, {_sizes(inputs)} kept")
-
-
-def _simulated(spec: Spec, n_layers: int, seed: int) -> Inputs:
-    if isinstance(spec, TurnoverSpec):
-        return as_inputs(_simulate_world(spec, n_layers, seed), None)
-    return simulate_inputs(spec, n_layers, seed)
-
-
-def _located(spec: Spec, location: DataLocation, format: str | None) -> Inputs:
-    if isinstance(spec, TurnoverSpec):
-        layers = require_layers(_read_located(location, spec.data, format))
-        return as_inputs(layers, location.folder)
-    if format is not None:
-        raise DataError(f"format {format} is for a table of layers; fit the model turnover to it")
-    return load_inputs(location, spec)
-
-
-def _sizes(inputs: Inputs) -> str:
-    parts = []
-    for name, table in inputs.tables.items():
-        kept, read = len(table.table), table.n_read
-        count = f"{kept}" if kept == read else f"{kept} of {read}"
-        parts.append(f"{count} {TABLE_NAMES[name]}")
-    return ", ".join(parts)
-
-
 def fit(
     spec: Spec | Path | str | None = None,
     data: Inputs | TableData | Path | str | None = None,
@@ -258,7 +174,7 @@ def fit(
     Parameters
     ----------
     spec : Spec, path or str, optional
-        A model file, or the name of one that comes with the package; :func:`default_model`
+        A model file, or the name of one that comes with the package; :func:`.source.model_for`
         chooses where none is named.
     data : Inputs, TableData, path, optional
         Tables, or where they are; real data where they are found, else a simulated world.
@@ -269,7 +185,7 @@ def fit(
     say : callable
         Receives a line about each step.
     **source
-        ``format``, ``simulated``, ``world_seed``; see :func:`find_source`.
+        ``format``, ``simulated``, ``world_seed``; see :func:`.source.find_source`.
 
     Returns
     -------
@@ -278,16 +194,16 @@ def fit(
     """
     from bayes_rootc.inference.fit import fit_model
 
-    is_read = isinstance(data, Inputs | TableData)
+    if isinstance(data, str):
+        data = Path(data)
+    if isinstance(data, Inputs | TableData) and source:
+        raise DataError(f"{', '.join(source)}: not for data that are read already")
     if spec is None:
-        lone = isinstance(data, TableData)
-        spec = "turnover" if lone else default_model(None if is_read else data)  # type: ignore[arg-type]
+        spec = model_for(data)
     if isinstance(spec, Path | str):
         spec = load_spec(find_model(spec))
     if isinstance(data, Inputs | TableData):
-        if source:
-            raise DataError(f"{', '.join(source)}: not for data that are read already")
-        found = Source(as_inputs(data, None), f"data: {data.origin}")
+        found = Source(as_inputs(data), f"data: {data.origin}")
     else:
         found = find_source(spec, data, **source)
     say(found.text)

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Validate, write, print; returns the exit code."""
-    from bayes_rootc.api import find_source
+    from bayes_rootc.data.source import find_source
     from bayes_rootc.inference.crossval import cross_validate
     from bayes_rootc.spec.load import load_turnover
     from bayes_rootc.spec.locate import find_model

@@ -33,6 +33,7 @@ KEEP = {
     "keep_unpublished": "entries named unpublished by their compilers",
     "keep_unmeasured": "rows whose Δ14C the source gives as the word modern",
     "keep_treated": "treated experiments (ISRaD)",
+    "keep_filled": "bulk density and percent C that compilers filled in",
     "keep_implausible": "Δ14C that hardly any soil can have",
 }
 """Switches of the section [data] of a model file."""

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, report, print; returns the exit code."""
-    from bayes_rootc.api import default_model, find_source
+    from bayes_rootc.data.source import default_model, find_source
     from bayes_rootc.errors import RunError
     from bayes_rootc.inference.fit import fit_model, is_current, open_run
     from bayes_rootc.inference.progress import Progress
@@ -90,9 +90,11 @@ def run(args: argparse.Namespace) -> int:
         )
     _summarise(fit)
     if not args.no_report:
+        from bayes_rootc.report.sensitivity import with_sensitivity
         from bayes_rootc.report.write import write_report
 
-        page = write_report(fit.run, fit.diagnostics, args.reports / folder.name)
+        stored = with_sensitivity(fit.run, folder)
+        page = write_report(stored, fit.diagnostics, args.reports / folder.name)
         _say(f"report: {page}")
     return 0 if fit.diagnostics["passed"] else NOT_CONVERGED
 

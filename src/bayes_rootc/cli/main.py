@@ -44,7 +44,8 @@ VERBS = {
         "write tables and figures of I_root, I_bulk and I_loss of a stored joint run",
     ),
     "sensitivity": Verb(
-        "bayes_rootc.cli.sensitivity", "fit a run again under other settings, and compare"
+        "bayes_rootc.cli.sensitivity",
+        "fit a stored run again with another initial state and other lags, and compare",
     ),
     "crossval": Verb(
         "bayes_rootc.cli.crossval", "predict held-out places and score it, beside two baselines"
@@ -53,11 +54,14 @@ VERBS = {
     "curve": Verb("bayes_rootc.cli.curve", "Δ14C of a pool of known turnover time, by month"),
 }
 
-DESCRIPTION = "Turnover of soil carbon from radiocarbon, as one Bayesian model."
+DESCRIPTION = (
+    "Root carbon that stays in the soil, and what is lost: one Bayesian model from radiocarbon."
+)
 EPILOG = """examples:
   turnover --delta14c -150 --year 2000 --lat 45    one sample, no fit
   show turnover                                    the priors, in years
-  fit turnover --data DATA_FOLDER                  fit all layers, store the run
+  fit                                              the joint model on what data there are
+  loss runs/joint                                  I_root, I_bulk and I_loss of a stored run
   report runs/NAME                                 tables and figures of a stored run
 
 `VERB --help` explains one verb. Exit codes: 0 done, 2 an error that you can mend, 130 stopped."""
@@ -166,7 +170,7 @@ def _program_name() -> str:
 
 
 def _list_of_verbs() -> str:
-    return "verbs:\n" + "".join(f"  {name:<10}{verb.help}\n" for name, verb in VERBS.items()) + "\n"
+    return "verbs:\n" + "".join(f"  {name:<12}{verb.help}\n" for name, verb in VERBS.items()) + "\n"
 
 
 def _nearest_verb(name: str) -> str:

@@ -21,8 +21,8 @@ RAW_COLUMNS = (
 """Columns of the frame that every reader returns: one row per data row, nothing dropped.
 
 Where a format has them, also ``pct_c`` (%), ``bulk_density`` (g cm-3), ``coarse`` (volume
-fraction), ``pct_c_filled``, ``bulk_density_filled`` for values that compilers filled in, and
-``pct_c_zero`` for a zero that the reader has emptied.
+fraction); ``pct_c_filled``, ``bulk_density_filled``, ``coarse_filled`` for values that compilers
+filled in; and ``pct_c_zero`` for a zero that the reader has emptied.
 
 ``row`` counts data rows from 1; ``biome`` to ``map`` are floats, NaN where missing; the last five
 are truth values. ``duplicate`` marks a copy of another row which is itself not marked.

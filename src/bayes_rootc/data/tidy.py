@@ -38,9 +38,10 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
     "qc_flags": ("qc_flags",),
     "pct_c": ("pct_c",),
     "bulk_density": ("bulk_density",),
-    "coarse": ("coarse",),
+    "coarse": ("coarse", "coarse_percent"),
     "pct_c_origin": ("pct_c_origin",),
     "bulk_density_origin": ("bulk_density_origin",),
+    "coarse_origin": ("coarse_origin",),
     "original_top": ("layer_top_orig_cm",),
     "original_bottom": ("layer_bottom_orig_cm",),
 }
@@ -50,6 +51,10 @@ NUMBERS = (
     "lat", "lon", "top_cm", "bottom_cm", "sample_year", "delta14c", "delta14c_err", "mat", "map",
     "original_top", "original_bottom", "pct_c", "bulk_density", "coarse",
 )  # fmt: skip
+COARSE_PERCENT = "coarse_percent"
+MOST_COARSE = 99.0
+"""Percent of the volume; soil without any fine earth has no carbon density."""
+
 DUPLICATE_FLAG = "same_place_depth_d14c_as_other_row"
 FILLED = "filled_by_compilers"
 MODERN_FLAG = "fraction_modern_text_modern"
@@ -72,7 +77,8 @@ def read(path: Path, folder: Path | None = None) -> pd.DataFrame:  # noqa: ARG00
     path : Path
         CSV in UTF-8; depths in cm below the top of the mineral soil, Δ14C and its error in ‰,
         sample year as calendar year, mat in degC, map in mm yr-1, biome as number 1-9, key or
-        name, pct_c in percent, bulk_density in g cm-3, coarse as volume fraction.
+        name, pct_c in percent, bulk_density in g cm-3, coarse as volume fraction or
+        coarse_percent as volume percent; a ``_origin`` of ``filled_by_compilers`` marks estimates.
     folder : Path, optional
         Not used: the table names its biomes.
 
@@ -101,6 +107,7 @@ def read(path: Path, folder: Path | None = None) -> pd.DataFrame:  # noqa: ARG00
         raw[name] = [text(cell) for cell in found[name]]
     for name in NUMBERS:
         raw[name] = cells.numbers(columns.get(name, name), found[name])
+    raw["coarse"] = _coarse(cells, columns.get("coarse", ""), raw["coarse"].to_numpy(float))
     raw["biome"] = _biomes(cells, columns["biome"], found["biome"])
     for name in ("organic", "peat"):
         raw[name] = cells.flags(columns.get(name, name), found[name])
@@ -109,7 +116,7 @@ def read(path: Path, folder: Path | None = None) -> pd.DataFrame:  # noqa: ARG00
     flagged = pd.Series([DUPLICATE_FLAG in flags.split(";") for flags in found["qc_flags"]])
     raw["duplicate"] = _copies(raw, flagged)
     raw["unmeasured"] = [MODERN_FLAG in flags.split(";") for flags in found["qc_flags"]]
-    for name in ("pct_c", "bulk_density"):
+    for name in ("pct_c", "bulk_density", "coarse"):
         raw[f"{name}_filled"] = [origin == FILLED for origin in found[f"{name}_origin"]]
     return raw.drop(columns=["original_top", "original_bottom"])
 
@@ -169,6 +176,16 @@ def _biomes(cells: Cells, column: str, labels: Sequence[str]) -> Floats:
             right = f"is not a biome; {hint}It must be a number from 1 to 9 or one of {keys}"
             cells.refuse(index + 1, column, label, right)
     return numbers
+
+
+def _coarse(cells: Cells, column: str, values: Floats) -> Floats:
+    """Turn coarse fragments into a fraction; a percentage is judged as it was written."""
+    if column.lower() != COARSE_PERCENT:
+        return values
+    for index in np.flatnonzero((values < 0.0) | (values > MOST_COARSE)):
+        right = f"is no percentage of coarse fragments; it must lie between 0 and {MOST_COARSE:g}"
+        cells.refuse(int(index) + 1, column, float(values[index]), right)
+    return values / 100.0
 
 
 def _copies(raw: pd.DataFrame, flagged: pd.Series) -> pd.Series:

@@ -34,6 +34,9 @@ DEFAULT_TRUTH: dict[str, Any] = {
 }
 """Close to what the real data say, so that the example behaves as the real fit does."""
 
+BULK_MISSING, CARBON_MISSING = 0.65, 0.1
+"""Shares of the layers without bulk density and without % C."""
+
 LEAST_LAYERS = 10
 LAYERS_A_PROFILE = 5.0
 
@@ -89,7 +92,8 @@ def simulate_world(
     Returns
     -------
     TableData
-        ``truth`` holds the population parameters and the effects of the biomes.
+        ``truth`` holds the population parameters and the effects of the biomes. Percent C and
+        bulk density, with gaps, only look like real ones: no parameter of ``truth`` is in them.
 
     Raises
     ------
@@ -107,7 +111,9 @@ def simulate_world(
     profiles.loc[rng.random(len(profiles)) < 0.03, ["mat", "map"]] = np.nan
     for name in ("mat", "map"):
         layers[name] = layers["profile_index"].map(profiles[name])
-    raw = layers.drop(columns="profile_index").assign(**ORDINARY)
+    # Random numbers of their own: a world has the same Δ14C with and without them.
+    carbon, bulk = _densities(rng.spawn(1)[0], layers, spec.model_options.reference_depth_cm)
+    raw = layers.drop(columns="profile_index").assign(pct_c=carbon, bulk_density=bulk, **ORDINARY)
     origin = f"simulated world, seed {seed}, {len(raw)} layers"
     return build_layers(
         raw, source="simulated", origin=origin, format="simulated", select=spec.data, truth=complete
@@ -224,6 +230,22 @@ def _ln_k(
     middle = (layers["top_cm"] + layers["bottom_cm"]).to_numpy(float) / 2.0
     depth = depth_basis(middle, spec.model_options.reference_depth_cm)
     return np.asarray(eta[index] + slope * depth + truth["tau"] * rng.standard_normal(len(layers)))
+
+
+def _densities(
+    rng: np.random.Generator, layers: pd.DataFrame, reference_depth_cm: float
+) -> tuple[Floats, Floats]:
+    """Draw % C and bulk density (g cm-3): normal logarithms about a line in the depth basis."""
+    n = len(layers)
+    middle = (layers["top_cm"] + layers["bottom_cm"]).to_numpy(float) / 2.0
+    depth = depth_basis(middle, reference_depth_cm)
+    carbon = np.exp(0.4 - 0.9 * depth + 0.5 * rng.standard_normal(n))
+    bulk = np.exp(0.2 + 0.12 * depth + 0.12 * rng.standard_normal(n))
+    # Those that no soil has are so rare that cutting them off shows nowhere.
+    carbon, bulk = np.minimum(carbon, 55.0), np.minimum(bulk, 2.4)
+    carbon[rng.random(n) < CARBON_MISSING] = np.nan
+    bulk[rng.random(n) < BULK_MISSING] = np.nan
+    return carbon, bulk
 
 
 def measure(

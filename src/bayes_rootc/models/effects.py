@@ -17,6 +17,12 @@ GROUPS_TO_CENTRE = 40
 another as a multiple of its spread (Betancourt & Girolami 2015). Tried with 20 to 100 on the real
 data: at 20 some diverge, at 100 the well-known ones mix slowly."""
 
+PROFILES_TO_CENTRE_SLOPES = 10
+"""As :data:`GROUPS_TO_CENTRE`, for depth slopes: a few profiles of many layers tell them well."""
+
+SITES_TO_CENTRE = 200
+"""As :data:`GROUPS_TO_CENTRE`, for the effects of sites: so many keep their spread away from 0."""
+
 
 def variable(name: str, prior: Prior, **kwargs: Any) -> Any:
     """Make a PyMC variable from the prior of a model file."""

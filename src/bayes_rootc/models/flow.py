@@ -19,6 +19,8 @@ from pytensor.compile.sharedvalue import shared
 from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT, EFFECT_OTHER, PROFILE
 from bayes_rootc.models.effects import (
     GROUPS_TO_CENTRE,
+    PROFILES_TO_CENTRE_SLOPES,
+    SITES_TO_CENTRE,
     correlation_factor,
     normal_effects,
     variable,
@@ -129,7 +131,7 @@ def _depth_slopes(draft: _Draft, name: str, priors: Any) -> Any:
     """Depth slopes of the biomes, N(beta, sigma_slope)."""
     mean = variable(f"beta_{name}", priors.beta)
     spread = variable(f"sigma_slope_{name}", priors.sigma_slope)
-    centred = draft.problem.counts[name] >= GROUPS_TO_CENTRE
+    centred = draft.problem.counts[name] >= PROFILES_TO_CENTRE_SLOPES
     return normal_effects(f"s_{name}", mean, spread, centred=centred, dims=BIOME)[0]
 
 
@@ -142,7 +144,7 @@ def _place_effect(draft: _Draft, name: str, prior: Any) -> Any:
     spread = variable(f"sigma_place_{name}", prior)
     used, position = np.unique(rows.profile_site, return_inverse=True)
     level = draft.level[name][used]
-    centred = problem.profiles_centred
+    centred = len(used) >= SITES_TO_CENTRE
     sampled = pm.Normal(
         f"place_{name}_multiple", level if centred else 0.0, spread if centred else 1.0,
         shape=len(used),
