@@ -345,8 +345,8 @@ def test_an_impossible_percentage_of_coarse_fragments_is_named(tmp_path: Path, c
     with pytest.raises(DataError) as caught:
         tidy.read(path)
     assert str(caught.value) == (
-        f"{path}: row 2, column coarse_percent: {float(cell)} is no percentage of coarse fragments; it "
-        "must lie between 0 and 99"
+        f"{path}: row 2, column coarse_percent: {float(cell)} is no percentage of coarse "
+        "fragments; it must lie between 0 and 99"
     )
 
 
