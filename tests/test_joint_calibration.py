@@ -34,7 +34,7 @@ EMPTY = ("shrublands", "tundra", "deserts", "croplands")
 def calibration_spec() -> JointSpec:
     """Return the joint model with a short sampler."""
     content = dump_spec(load_spec(Path(__file__).parents[1] / "models" / "joint.toml"))
-    content["sampler"] |= {"chains": 2, "tune": 500, "draws": 500}
+    content["sampler"] |= {"chains": 2, "tune": 500, "draws": 500, "target_accept": 0.9}
     spec = parse_spec(content)
     assert isinstance(spec, JointSpec)
     return spec

@@ -21,7 +21,8 @@ from bayes_rootc.inference.flow_levels import (
 )
 from bayes_rootc.inference.predictive import flat_draws, layer_log_likelihood
 from bayes_rootc.inference.sampling import Draws
-from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW, STANDARD_LAYERS
+from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW, EFFECT, EFFECT_OTHER, STANDARD_LAYERS
+from bayes_rootc.models.correlation import PARTIAL_CORRELATION, correlation_matrix
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.models.flows import biome_flows
 from bayes_rootc.spec.parameters import population_priors
@@ -87,9 +88,16 @@ def label(posterior: xr.Dataset, problem: FlowProblem) -> xr.Dataset:
         "biome": list(BIOME_KEYS),
         "component": list(problem.components.names),
         "profile": list(problem.rows.profiles) if problem.rows is not None else [],
-        "effect": list(problem.counts),
-        "effect_other": list(problem.counts),
+        EFFECT: list(problem.counts),
+        EFFECT_OTHER: list(problem.counts),
     }
+    if PARTIAL_CORRELATION in posterior:
+        partial = posterior[PARTIAL_CORRELATION].transpose(CHAIN, DRAW, ...).to_numpy()
+        matrix = correlation_matrix(partial, len(problem.counts))
+        index = f"{PARTIAL_CORRELATION}_dim_0"
+        posterior = posterior.drop_vars([PARTIAL_CORRELATION, index], errors="ignore").assign(
+            biome_correlation=((CHAIN, DRAW, EFFECT, EFFECT_OTHER), matrix)
+        )
     return posterior.assign_coords(
         {name: values for name, values in labels.items() if name in posterior.dims}
     )

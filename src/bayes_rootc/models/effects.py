@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
+from bayes_rootc.models.correlation import pairs_of
 from bayes_rootc.spec.priors import FAMILIES, Prior
 
 GROUPS_TO_CENTRE = 40
@@ -49,7 +49,11 @@ def normal_effects(
     effects, multiples : tensor
         ``effects`` is stored under ``name``.
     """
-    mean, spread = mean + pt.zeros(centred.shape), spread + pt.zeros(centred.shape)
+    shape = centred.shape
+    if not centred.any():
+        multiples = pm.Normal(f"{name}_multiple", 0.0, 1.0, dims=dims)
+        return pm.Deterministic(name, mean + spread * multiples, dims=dims), multiples
+    mean, spread = mean + pt.zeros(shape), spread + pt.zeros(shape)
     sampled = pm.Normal(
         f"{name}_multiple",
         pt.switch(centred, mean, 0.0),
@@ -78,7 +82,7 @@ def correlation_factor(name: str, n: int, eta: float) -> list[list[Any]]:
     eta : float
         1: uniform over correlation matrices; more: weaker correlations.
     """
-    pairs = list(combinations(range(n), 2))
+    pairs = pairs_of(n)
     shape = np.array([eta + (n - 2 - j) / 2.0 for j, _ in pairs])
     partial = dict(zip(pairs, 2.0 * pm.Beta(name, shape, shape, shape=len(pairs)) - 1.0))  # noqa: B905
     factor = []

@@ -16,7 +16,8 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import shared
 
-from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT, EFFECT_OTHER, PROFILE
+from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, PROFILE
+from bayes_rootc.models.correlation import PARTIAL_CORRELATION
 from bayes_rootc.models.effects import (
     GROUPS_TO_CENTRE,
     PROFILES_TO_CENTRE_SLOPES,
@@ -59,8 +60,6 @@ def build_flow_model(problem: FlowProblem) -> pm.Model:
     coords: dict[str, Any] = {
         BIOME: BIOME_KEYS,
         COMPONENT: problem.components.names,
-        EFFECT: tuple(problem.counts),
-        EFFECT_OTHER: tuple(problem.counts),
     }
     if problem.rows is not None:
         coords[PROFILE] = problem.rows.profiles
@@ -98,12 +97,7 @@ def _biome_effects(problem: FlowProblem) -> dict[str, Any]:
     together = section.shared and len(names) > 1
     factor: list[list[Any]] = [[*[0.0] * i, 1.0] for i in range(len(names))]
     if together:
-        factor = correlation_factor("partial_correlation_multiple", len(names), section.lkj_eta)
-        matrix = pt.stack(
-            [pt.stack([pt.as_tensor(v, dtype="float64") for v in _padded(r, len(names))])
-             for r in factor]
-        )  # fmt: skip
-        pm.Deterministic("biome_correlation", matrix @ matrix.T, dims=(EFFECT, EFFECT_OTHER))
+        factor = correlation_factor(PARTIAL_CORRELATION, len(names), section.lkj_eta)
     effects: dict[str, Any] = {}
     multiples: list[Any] = []
     for i, name in enumerate(names):
@@ -121,10 +115,6 @@ def _biome_effects(problem: FlowProblem) -> dict[str, Any]:
         )
         multiples.append(multiple)
     return effects
-
-
-def _padded(row: list[Any], n: int) -> list[Any]:
-    return [*row, *[0.0] * (n - len(row))]
 
 
 def _depth_slopes(draft: _Draft, name: str, priors: Any) -> Any:
