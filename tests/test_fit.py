@@ -16,7 +16,7 @@ from bayes_rootc.data.world import simulate_world
 from bayes_rootc.errors import RunError, WriteError
 from bayes_rootc.inference import store
 from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
-from bayes_rootc.inference.gate import POPULATION, judge, summarise
+from bayes_rootc.inference.gate import POPULATION, judge, population, summarise
 from bayes_rootc.inference.store import load_run, read_tree, write_tree
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, VARIABLES
 from bayes_rootc.spec.load import spec_hash
@@ -181,7 +181,7 @@ def test_full_disk_keeps_the_older_file(small_fit: Fit, tmp_path: Path) -> None:
 def test_gate_names_the_worst_parameter(small_fit: Fit, short_spec: TurnoverSpec) -> None:
     posterior = small_fit.run["posterior"].to_dataset().copy(deep=True)
     posterior["beta"][0] += 5.0
-    summary = summarise(posterior)
+    summary = summarise(population(posterior))
     verdict = judge(posterior, small_fit.run["sample_stats"].to_dataset(), short_spec.gate, summary)
     assert not verdict.passed
     assert "largest R-hat" in verdict.verdict
@@ -194,4 +194,4 @@ def test_gate_does_not_pass_what_it_cannot_compute(
 ) -> None:
     few = small_fit.run["posterior"].to_dataset().isel(draw=slice(0, 3))
     statistics = small_fit.run["sample_stats"].to_dataset().isel(draw=slice(0, 3))
-    assert not judge(few, statistics, short_spec.gate, summarise(few)).passed
+    assert not judge(few, statistics, short_spec.gate, summarise(population(few))).passed

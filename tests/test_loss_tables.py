@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bayes_rootc.errors import RunError
 from bayes_rootc.layers import BIOME_KEYS
-from bayes_rootc.loss.drivers import bayes_r2, coefficient_table, loadings_table, r2_table
+from bayes_rootc.loss.drivers import bayes_r2, r2_table
 from bayes_rootc.loss.estimates import (
     ESTIMATES,
     LAYER_LABELS,
@@ -282,43 +282,6 @@ def test_letters_say_no_more_and_no_less(flags: list[bool]) -> None:
 # --- drivers ---------------------------------------------------------------------------------
 
 
-def test_coefficients_are_sums_of_the_slopes(run: xr.DataTree) -> None:
-    table, posterior = coefficient_table(run), run["posterior"].to_dataset()
-    where = {"biome": "boreal_forests", "component": "soil 1"}
-    slope = (posterior["slopes_k"] + posterior["slopes_rho"]).sel(where)
-    row = one(table, quantity="ln I_bulk", **where)
-    assert row["mean"] == pytest.approx(float(slope.mean()))
-    assert row["q025"] == pytest.approx(float(slope.quantile(0.025)))
-    assert row["holds_zero"] == (row["q025"] <= 0 <= row["q975"])
-    depth = one(table, quantity="ln I_bulk", biome="population", component="depth")
-    beta = posterior["beta_k"] + posterior["beta_rho"]
-    assert depth["mean"] == pytest.approx(float(beta.mean()))
-    assert not depth["holds_zero"]
-    root = one(table, quantity="ln I_root", biome="population", component="climate 1")
-    assert root["mean"] == pytest.approx(float(posterior["gamma_bnpp"][..., 0].mean()))
-    assert "depth" not in set(table.loc[table["quantity"] == "ln I_root", "component"])
-    assert len(table) == 10 * 4 + 10 * 5
-
-
-def test_coefficients_of_a_biome_without_data_are_marked(run: xr.DataTree) -> None:
-    table = coefficient_table(run)
-    marked = table[table["basis"] != "data"].groupby("quantity")["biome"].unique()
-    expected = [BIOME_KEYS[number - 1] for number in WITHOUT_NPP]
-    assert list(marked["ln I_root"]) == expected
-    assert list(marked["ln I_bulk"]) == ["deserts"]
-    assert table["holds_zero"].any()
-
-
-def test_loadings_are_those_of_the_group(run: xr.DataTree) -> None:
-    table = loadings_table(run)
-    stored = run["constant_data"]["component_loadings"].values
-    row = one(table, component="soil 1", variable="soil_clay")
-    assert (row["group"], row["variance"], row["loading"]) == ("soil", 1.4, stored[2, 3])
-    by_component = table.groupby("component")["variable"].agg(list)
-    assert by_component["topography 1"] == ["elevation", "slope"]
-    assert by_component["climate 2"] == ["bio01", "bio12", "vpd"]
-
-
 def test_bayes_r2_by_hand() -> None:
     predictor = np.array([[0.0, 2.0], [1.0, 1.0]])
     np.testing.assert_allclose(bayes_r2(predictor, np.array([3.0, 3.0])), [0.25, 0.0])
@@ -352,9 +315,7 @@ def test_r2_leaves_out_what_it_says(run: xr.DataTree) -> None:
     assert table["r2"][1] == pytest.approx((level / (level + between + tau)).mean())
 
 
-@pytest.mark.parametrize(
-    "make", [biome_table, contrast_table, letter_table, coefficient_table, loadings_table, r2_table]
-)
+@pytest.mark.parametrize("make", [biome_table, contrast_table, letter_table, r2_table])
 def test_every_table_asks_for_all_blocks(run: xr.DataTree, make: Any) -> None:
     lacking = run.copy()
     lacking["posterior"] = xr.DataTree(run["posterior"].to_dataset().drop_vars("a_k"))

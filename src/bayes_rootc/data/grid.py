@@ -14,6 +14,10 @@ from bayes_rootc.data.biome_grid import GRID_FILE
 from bayes_rootc.errors import DataError
 from bayes_rootc.units import Floats
 
+CORNERS = 4
+TIE = 1e-9
+"""Difference of distances, in radii of the Earth, that counts as none: some 6 mm."""
+
 EARTH_RADIUS_KM = 6371.0072
 
 
@@ -58,13 +62,25 @@ def sample_grid(
             here = centres[valid]
             trees[mask] = (cKDTree(_unit_vectors(here[:, 0], here[:, 1])), np.flatnonzero(valid))
         tree, cells = trees[mask]
-        chord, nearest = tree.query(at)
+        chord, nearest = _nearest(tree, at)
         distance = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2.0, 1.0))
         within = distance <= max_distance_km
         found[name] = np.where(within, values[cells[nearest]], np.nan)
         used = np.where(within, distance, np.nan)
         found["distance_km"] = np.fmax(found["distance_km"], used)
     return pd.DataFrame(found, index=places.index)
+
+
+def _nearest(tree: cKDTree, at: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    """Distance and position of the nearest point; of equally near ones the first.
+
+    Many coordinates are round and lie on the edge of two cells or the corner of four: rounding
+    must not choose between them.
+    """
+    chord, candidates = tree.query(at, k=min(CORNERS, tree.n))
+    chord, candidates = chord.reshape(len(at), -1), candidates.reshape(len(at), -1)
+    as_near = chord <= chord[:, :1] + TIE
+    return chord[:, 0], np.where(as_near, candidates, tree.n).min(axis=1)
 
 
 def _read_grid(path: Path, variables: tuple[str, ...]) -> tuple[Floats, dict[str, Floats]]:

@@ -21,7 +21,7 @@ import pandas as pd
 from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import SamplingInterrupted, SpecError
 from bayes_rootc.inference.baselines import BASELINES
-from bayes_rootc.inference.gate import summarise
+from bayes_rootc.inference.gate import population, summarise
 from bayes_rootc.inference.heldout import (
     Mask,
     complete_biomes,
@@ -213,7 +213,7 @@ def _fit(
 
 
 def _state(fitted: Draws, problem: Problem, held: Mask) -> dict[str, Any]:
-    summary = summarise(fitted.posterior)
+    summary = summarise(population(fitted.posterior))
     known = [str(biome) for biome in fitted.posterior["biome"].to_numpy()]
     return {
         "profiles": [problem.design.profiles[index] for index in np.flatnonzero(held)],

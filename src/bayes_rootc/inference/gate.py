@@ -66,6 +66,11 @@ class Verdict:
         }
 
 
+def population(posterior: xr.Dataset) -> xr.Dataset:
+    """Return the draws of the turnover model without those of single profiles."""
+    return posterior[[name for name in POPULATION if name in posterior]]
+
+
 def summarise(posterior: xr.Dataset) -> pd.DataFrame:
     """Summary of the population parameters: mean, sd, 90 % interval, R-hat, ESS.
 

@@ -12,7 +12,7 @@ from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.errors import DataError
 from bayes_rootc.inference.derive import build_tree
 from bayes_rootc.inference.flow_derive import biome_level, build_flow_tree, label
-from bayes_rootc.inference.gate import POPULATION
+from bayes_rootc.inference.gate import population
 from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.models.assemble import Problem, assemble
 from bayes_rootc.models.design import Design
@@ -87,7 +87,7 @@ def _turnover_diagnosed(problem: Problem, posterior: xr.Dataset) -> xr.Dataset:
     posterior = posterior.assign_coords(biome=list(problem.design.biomes))
     if problem.design.covariate_names:
         posterior = posterior.assign_coords(covariate=list(problem.design.covariate_names))
-    return posterior[[name for name in POPULATION if name in posterior]]
+    return population(posterior)
 
 
 def _build_flow(_: Any, problem: FlowProblem) -> Any:

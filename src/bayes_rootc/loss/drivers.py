@@ -1,4 +1,4 @@
-"""What drives the flows: effects of the components by biome, and how much they explain.
+"""How much of the flows biome, components and depth explain.
 
 References
 ----------
@@ -7,131 +7,20 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayes_rootc.layers import (
-    BIOME_KEYS,
-    COMPONENT,
     LAYER,
     NPP_SITE,
     PLACE,
     PROFILE,
-    VARIABLE,
     depth_basis,
 )
-from bayes_rootc.loss.joint import all_draws, constant, read_joint, require_joint
-from bayes_rootc.loss.tables import biome_counts
+from bayes_rootc.loss.joint import read_joint
 from bayes_rootc.models.flows import bulk_variance
 from bayes_rootc.units import Floats
-
-POPULATION = "population"
-DEPTH = "depth"
-
-
-@dataclass(frozen=True)
-class Driven:
-    """A flow whose logarithm is a sum of modelled quantities.
-
-    Attributes
-    ----------
-    parts : tuple of str
-        Quantities whose slopes add up.
-    has_depth : bool
-        Whether they change with depth.
-    data : tuple of str
-        Counts that must all be above 0 for a biome to have slopes of its own.
-    """
-
-    parts: tuple[str, ...]
-    has_depth: bool
-    data: tuple[str, ...]
-
-
-DRIVEN = {
-    "ln I_root": Driven(("bnpp",), False, ("n_bnpp_sites",)),
-    "ln I_bulk": Driven(("k", "rho"), True, ("n_profiles", "n_densities")),
-}
-"""Flow → what its slopes are the sum of."""
-
-
-def coefficient_table(run: xr.DataTree) -> pd.DataFrame:
-    """Slopes of ln I_root and ln I_bulk on the components (and on depth), by biome.
-
-    Returns
-    -------
-    DataFrame
-        quantity, biome (``population`` first: the typical biome), component (``depth``: on the
-        depth basis), mean, q025, q975, holds_zero, basis (``data``, or ``from the population``
-        for a biome without data).
-
-    Raises
-    ------
-    RunError
-        If the run lacks a block.
-    """
-    require_joint(run)
-    counts = biome_counts(run)
-    rows = []
-    names = [str(name) for name in constant(run, COMPONENT)]
-    for quantity, driven in DRIVEN.items():
-        population = _sum(run, [f"gamma_{name}" for name in driven.parts])[:, None]
-        by_biome = _sum(run, [f"slopes_{name}" for name in driven.parts])
-        slopes = np.concatenate([population, by_biome], axis=1)
-        labels = list(names)
-        if driven.has_depth:
-            typical = _sum(run, [f"beta_{name}" for name in driven.parts])[:, None]
-            of_depth = _sum(run, [f"s_{name}" for name in driven.parts])
-            of_depth = np.concatenate([typical, of_depth], axis=1)
-            slopes = np.concatenate([slopes, of_depth[..., None]], axis=2)
-            labels.append(DEPTH)
-        for b, biome in enumerate((POPULATION, *BIOME_KEYS)):
-            has_data = biome == POPULATION or counts.loc[biome, list(driven.data)].all()
-            for c, component in enumerate(labels):
-                low, high = np.quantile(slopes[:, b, c], [0.025, 0.975])
-                rows.append(
-                    {
-                        "quantity": quantity,
-                        "biome": biome,
-                        "component": component,
-                        "mean": slopes[:, b, c].mean(),
-                        "q025": low,
-                        "q975": high,
-                        "holds_zero": bool(low <= 0.0 <= high),
-                        "basis": "data" if has_data else "from the population",
-                    }
-                )
-    return pd.DataFrame(rows)
-
-
-def loadings_table(run: xr.DataTree) -> pd.DataFrame:
-    """Loadings of the grid variables on the components that their group was reduced to.
-
-    Returns
-    -------
-    DataFrame
-        component, group, variance (of the component), variable, loading; variables of other
-        groups are left out.
-    """
-    require_joint(run)
-    names, variables = constant(run, COMPONENT), constant(run, VARIABLE)
-    group, variance = constant(run, "component_group"), constant(run, "component_variance")
-    loadings = constant(run, "component_loadings")
-    rows = [
-        {
-            "component": str(name),
-            "group": str(group[c]),
-            "variance": float(variance[c]),
-            "variable": str(variables[v]),
-            "loading": float(loadings[c, v]),
-        }
-        for c, name in enumerate(names)
-        for v in np.flatnonzero(np.nan_to_num(loadings[c]))
-    ]
-    return pd.DataFrame(rows)
 
 
 def r2_table(run: xr.DataTree) -> pd.DataFrame:
@@ -210,7 +99,3 @@ def _r2_row(quantity: str, predictor: str, values: Floats, residual: Floats) -> 
         "r2_q50": q50,
         "r2_q975": q975,
     }
-
-
-def _sum(run: xr.DataTree, names: list[str]) -> Floats:
-    return np.asarray(sum(all_draws(run, "posterior", name) for name in names))

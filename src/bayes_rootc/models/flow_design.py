@@ -113,10 +113,7 @@ def list_sites(inputs: Inputs) -> Sites:
     pairs = pairs.drop_duplicates().sort_values(["place", "biome"]).reset_index(drop=True)
     position = pd.Index(inputs.places["place"])
     return Sites(
-        label=tuple(
-            f"{place} {BIOMES[biome].key}"
-            for place, biome in zip(pairs["place"], pairs["biome"].to_numpy(int), strict=True)
-        ),
+        label=_labels(pairs),
         biome=pairs["biome"].to_numpy(int) - 1,
         place=position.get_indexer(pd.Index(pairs["place"])),
     )
@@ -124,9 +121,16 @@ def list_sites(inputs: Inputs) -> Sites:
 
 def site_of(frame: pd.DataFrame, sites: Sites) -> Index:
     """Site of each row of a table with lat, lon (or place) and biome."""
-    pairs = _pairs(frame)
-    labels = pairs["place"] + " " + pairs["biome"].map({n: b.key for n, b in BIOMES.items()})
-    return np.asarray(pd.Index(sites.label).get_indexer(pd.Index(labels)))
+    labels = _labels(_pairs(frame))
+    # The type is told, for no rows have none of their own.
+    return np.asarray(pd.Index(sites.label).get_indexer(pd.Index(labels, dtype=object)))
+
+
+def _labels(pairs: pd.DataFrame) -> tuple[str, ...]:
+    numbers = pairs["biome"].to_numpy(int)
+    return tuple(
+        f"{place} {BIOMES[biome].key}" for place, biome in zip(pairs["place"], numbers, strict=True)
+    )
 
 
 def _pairs(frame: pd.DataFrame) -> pd.DataFrame:
