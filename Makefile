@@ -20,7 +20,7 @@ LOCK := --universal --python-version 3.12 --generate-hashes --no-emit-index-url 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-fit: .venv/.runtime  ## install what is needed, fit the turnover model, write runs/ and the report
+fit: .venv/.runtime  ## install what is needed, fit the joint model, write runs/ and the report
 	@$(PY) -m bayes_rootc fit --overwrite $(ARGS)
 
 test: .venv/.dev  ## every test but the slow ones, doctests included
