@@ -23,6 +23,7 @@ from bayes_rootc.data.inputs import (
 )
 from bayes_rootc.data.load import load_layers
 from bayes_rootc.data.locate import DataLocation, locate_data
+from bayes_rootc.data.source import default_model
 from bayes_rootc.errors import DataError
 from bayes_rootc.spec.joint import FlowModel
 from bayes_rootc.spec.load import BLOCKS, dump_spec, load_spec, parse_spec
@@ -233,3 +234,20 @@ def test_the_real_inputs(data_folder: Path) -> None:
         "climate": 4, "soil": 3, "topography": 1,
     }  # fmt: skip
     np.testing.assert_allclose((found.apply(inputs.places) ** 2).mean(axis=0), 1.0)
+
+
+def test_the_model_fitted_by_default_is_one_that_the_data_allow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BAYES_ROOTC_DATA", str(tmp_path))
+    (tmp_path / "tables").mkdir()
+    layers = tmp_path / "tables" / "radiocarbon_layers.csv"
+    for name in ("radiocarbon_layers", "npp_sites", "root_profiles"):
+        (tmp_path / "tables" / f"{name}.csv").write_text("x\n", encoding="utf-8")
+    assert default_model() == "turnover"  # no grid
+    (tmp_path / "grid").mkdir()
+    (tmp_path / "grid" / "covariates_0p5deg.nc").write_text("x", encoding="utf-8")
+    assert default_model() == "joint"
+    assert default_model(layers) == "turnover"  # a lone table, asked for by name
+    (tmp_path / "tables" / "npp_sites.csv").unlink()
+    assert default_model() == "turnover"

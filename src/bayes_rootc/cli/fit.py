@@ -31,7 +31,9 @@ SHOWN_LAYERS = ("0-20", "40-60", "100-150")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "model", nargs="?", help="model file or its name; joint if absent, turnover to a lone table"
+        "model",
+        nargs="?",
+        help="model file or its name; if absent joint, or turnover where there are layers only",
     )
     parser.add_argument("--data", type=Path, metavar="PATH", help="data folder or table")
     parser.add_argument("--format", metavar="NAME", help="format; recognised if absent")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bayes_rootc.data.grid import sample_grid
 from bayes_rootc.data.load import read_layers, require_layers
-from bayes_rootc.data.locate import DataLocation
+from bayes_rootc.data.locate import GRID, DataLocation
 from bayes_rootc.data.npp import read_npp
 from bayes_rootc.data.roots import read_roots
 from bayes_rootc.data.site_table import place_id
@@ -114,6 +114,11 @@ def places_of(tables: Mapping[str, TableData]) -> pd.DataFrame:
     unique = sorted(set(names))
     lat, lon = zip(*(map(float, name.split()) for name in unique), strict=True)
     return pd.DataFrame({"place": unique, "lat": lat, "lon": lon})
+
+
+def has_all(folder: Path | None) -> bool:
+    """Whether a data folder holds what the joint model needs beside layers."""
+    return folder is not None and all((folder / name).is_file() for name in (*FILES.values(), GRID))
 
 
 def load_inputs(location: DataLocation, spec: FlowModel) -> Inputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bayes_rootc.data.inputs import Inputs, as_inputs, load_inputs
+from bayes_rootc.data.inputs import Inputs, as_inputs, has_all, load_inputs
 from bayes_rootc.data.joint_world import simulate_inputs
 from bayes_rootc.data.load import read_layers, require_layers
 from bayes_rootc.data.locate import DataLocation, locate_data
@@ -30,9 +30,16 @@ class Source:
 
 
 def default_model(data: Path | None = None) -> str:
-    """Name of the model to fit where none is named: ``joint``, or ``turnover`` to a lone table."""
+    """Name of the model to fit where none is named.
+
+    ``joint``; or ``turnover``, where the data are a lone table, or a folder (such as the fetched
+    one) without the site tables and the grid that the joint model needs.
+    """
     location = locate_data(data)
-    return "turnover" if location is not None and location.source == "file" else "joint"
+    if location is None:
+        return "joint"
+    lone = location.folder is None or location.source == "file"
+    return "turnover" if lone or not has_all(location.folder) else "joint"
 
 
 def find_source(
