@@ -56,7 +56,7 @@ def test_writes_tables_and_figures_of_a_stored_run_and_prints_the_answer(
     monkeypatch.setattr(style, "DPI", 40)
     joint = store(fake_joint(), tmp_path / "runs" / "joint")
     out = tmp_path / "out"
-    assert main(["loss", str(joint), "--out", str(out)]) == 0
+    assert main(["loss", str(joint), "--output", str(out)]) == 0
     said = capsys.readouterr().out
     for name in LOSS_TABLES:
         assert len(pd.read_csv(out / "tables" / f"{name}.csv")) > 0
@@ -86,7 +86,7 @@ def test_default_folder_is_that_of_the_run(
 def test_same_seed_same_numbers_other_seed_others(loaded: Load, tmp_path: Path) -> None:
     joint, found = loaded(fake_joint(draws=6, keep=3)), []
     for n, seed in enumerate(("3", "3", "4")):
-        assert main(["loss", str(joint), "--out", str(tmp_path / str(n)), "--seed", seed]) == 0
+        assert main(["loss", str(joint), "--output", str(tmp_path / str(n)), "--seed", seed]) == 0
         found.append((tmp_path / str(n) / "tables" / "losses.csv").read_bytes())
     assert found[0] == found[1] != found[2]
 
@@ -98,7 +98,7 @@ def test_partial_simulated_and_unconverged_runs_say_so(
     run = fake_joint(simulated=True)
     run.attrs |= {"status": "partial", "draws_asked": 1000}
     folder = loaded(run, passed=False)
-    assert main(["loss", str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert main(["loss", str(folder), "--output", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
     assert "2 chains of 20 draws are used, 1000 were asked for" in said
     assert "SIMULATED WORLD" in said
@@ -114,7 +114,7 @@ def test_run_without_the_blocks_is_named_and_told_what_to_fit(
     loaded: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = loaded(fake_run(n_profiles=2, draws=5))
-    assert main(["loss", str(folder), "--out", str(tmp_path / "out")]) == 2
+    assert main(["loss", str(folder), "--output", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert f"{folder}: is a run of the model turnover, which lacks blocks" in said
     assert "fit joint" in said
@@ -127,7 +127,7 @@ def test_run_that_lacks_a_variable_writes_nothing(
     run = fake_joint()
     run["derived"] = xr.DataTree(run["derived"].to_dataset().drop_vars("rho"))
     folder = loaded(run)
-    assert main(["loss", str(folder), "--out", str(tmp_path / "out")]) == 2
+    assert main(["loss", str(folder), "--output", str(tmp_path / "out")]) == 2
     assert "derived/rho is missing" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -136,7 +136,7 @@ def test_place_that_is_a_file_is_named(
     loaded: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "taken").write_text("mine")
-    assert main(["loss", str(loaded(fake_joint())), "--out", str(tmp_path / "taken")]) == 2
+    assert main(["loss", str(loaded(fake_joint())), "--output", str(tmp_path / "taken")]) == 2
     assert "taken: is a file" in capsys.readouterr().err
     assert (tmp_path / "taken").read_text() == "mine"
 

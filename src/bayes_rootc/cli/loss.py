@@ -17,7 +17,7 @@ HELP = "write tables and figures of I_root, I_bulk and I_loss of a stored joint 
 EPILOG = """\
 examples:
   python -m bayes_rootc loss runs/joint
-  python -m bayes_rootc loss runs/joint --out /tmp/losses
+  python -m bayes_rootc loss runs/joint --output /tmp/losses
   python -m bayes_rootc loss runs/joint --seed 7      other residuals of unmeasured sites
 
 I_loss = I_root · share(layer) - I_bulk in every draw, in six estimates, for the seven layers and
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run, as in runs/NAME")
     parser.add_argument(
-        "--out",
+        "--output",
         metavar="FOLDER",
         type=Path,
         help="where to write (default: reports/NAME/loss, with the name of the run)",
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             "lacks blocks that losses need (turnover, stock, bnpp, f_bnpp, roots); "
             "`python -m bayes_rootc fit joint` fits all five"
         )
-    folder = checked_folder(args.out or Path("reports") / args.run.resolve().name / "loss")
+    folder = checked_folder(args.output or Path("reports") / args.run.resolve().name / "loss")
     stored = with_losses(stored, args.seed)
     write_losses(stored, folder)
     say_if_partial(stored)
