@@ -1,0 +1,234 @@
+"""A real fit of a small joint world: what is stored, what follows from it, what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from bayes_rootc.cli import stored_run
+from bayes_rootc.cli.main import main
+from bayes_rootc.data.inputs import Inputs
+from bayes_rootc.data.joint_world import simulate_inputs
+from bayes_rootc.errors import RunError
+from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
+from bayes_rootc.inference.run_folder import RunFolder, read_certificate, read_inputs
+from bayes_rootc.inference.store import load_run
+from bayes_rootc.layers import BIOME_KEYS, EFFECTS, STANDARD_LAYERS, VARIABLES
+from bayes_rootc.report import write
+from bayes_rootc.report.figures import style
+from bayes_rootc.report.figures.flow_catalogue import LOSS_FIGURES
+from bayes_rootc.report.flow_columns import LOSS_TABLES
+from bayes_rootc.spec.load import dump_spec, load_spec, parse_spec, spec_hash
+from bayes_rootc.spec.locate import find_model
+
+Capture = pytest.CaptureFixture[str]
+
+GROUPS = {
+    "prior", "posterior", "posterior_predictive", "log_likelihood", "log_prior", "sample_stats",
+    "observed_data", "constant_data", "derived",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def spec() -> Any:
+    """Return the joint model with a sampler that is only just long enough for these tests."""
+    content = dump_spec(load_spec(find_model("joint")))
+    content["sampler"] |= {"chains": 2, "tune": 100, "draws": 60, "keep_draws": 40}
+    content["gate"] |= {"ess_min": 1.0, "r_hat_max": 10.0, "divergences_max": 120}
+    return parse_spec(content)
+
+
+@pytest.fixture(scope="module")
+def world(spec: Any) -> Inputs:
+    return simulate_inputs(spec, 60, seed=6)
+
+
+@pytest.fixture(scope="module")
+def small_joint_fit(spec: Any, world: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Fit:
+    """Return one real fit, made once."""
+    return fit_model(spec, world, tmp_path_factory.mktemp("runs") / "joint")
+
+
+@pytest.fixture(scope="module")
+def stored(small_joint_fit: Fit) -> xr.DataTree:
+    """Return the run as it is read back."""
+    return load_run(small_joint_fit.folder)[0]
+
+
+def test_run_holds_all_groups_with_units(stored: xr.DataTree) -> None:
+    assert set(stored.children) == GROUPS
+    for group, node in stored.children.items():
+        assert len(node.data_vars) > 0, group
+        for name, array in node.data_vars.items():
+            assert array.attrs["units"] == VARIABLES[str(name)].units, (group, name)
+            assert array.attrs["long_name"] == VARIABLES[str(name)].long_name, (group, name)
+    derived, posterior = stored["derived"], stored["posterior"]
+    assert tuple(derived["biome"].values) == BIOME_KEYS
+    assert tuple(derived["standard_layer"].values) == STANDARD_LAYERS
+    assert tuple(posterior["effect"].values) == EFFECTS
+    assert posterior["tau_k"].shape == (2, 60)
+    assert derived["rho"].dims == ("chain", "draw_kept", "layer")
+    # The sampler's own variables are not stored.
+    assert not {name for name in posterior.data_vars if "multiple" in str(name)}
+
+
+def test_losses_are_input_less_uptake_in_every_draw(stored: xr.DataTree) -> None:
+    derived = stored["derived"]
+    for average in ("mean", "typical"):
+        root, bulk, loss = (derived[f"i_{name}_{average}"] for name in ("root", "bulk", "loss"))
+        scale = float(np.abs(bulk).max())
+        np.testing.assert_allclose(loss, root - bulk, rtol=1e-5, atol=1e-6 * scale)
+        assert (root > 0.0).all() and (bulk > 0.0).all()
+        for name in ("root", "bulk", "loss"):
+            total = derived[f"i_{name}_total_{average}"]
+            layers = derived[f"i_{name}_{average}"].sum("standard_layer")
+            np.testing.assert_allclose(total, layers, rtol=1e-4, atol=1e-5 * scale)
+        share = derived[f"i_loss_total_{average}"] / derived[f"i_root_total_{average}"]
+        np.testing.assert_allclose(derived[f"loss_share_{average}"], share, rtol=1e-4, atol=1e-4)
+
+
+def test_correlations_are_correlation_matrices(stored: xr.DataTree) -> None:
+    matrix = stored["posterior"]["biome_correlation"].to_numpy()
+    np.testing.assert_allclose(np.diagonal(matrix, axis1=2, axis2=3), 1.0)
+    np.testing.assert_array_equal(matrix, matrix.swapaxes(2, 3))
+    assert np.linalg.eigvalsh(matrix).min() > 0.0
+
+
+def test_measured_densities_are_themselves(small_joint_fit: Fit, world: Inputs) -> None:
+    rho = small_joint_fit.run["derived"]["rho"].to_numpy()
+    layers = world.tables["layers"].table
+    measured = (layers["pct_c"] * layers["bulk_density"]).to_numpy(float)
+    known = np.isfinite(measured)
+    assert 0 < known.sum() < len(known)
+    assert (np.abs(rho[..., known] / measured[known] - 1.0) < 1e-5).all()
+    assert (rho[..., ~known].std(axis=(0, 1)) > 0.0).all()
+
+
+def test_birth_certificate_and_files(
+    small_joint_fit: Fit, stored: xr.DataTree, spec: Any, world: Inputs
+) -> None:
+    certificate = json.loads((small_joint_fit.folder / "run.json").read_text(encoding="utf-8"))
+    assert stored.attrs["spec_hash"] == certificate["spec_hash"] == spec_hash(spec)
+    assert stored.attrs["data_hash"] == certificate["data_hash"] == world.data_hash
+    assert (stored.attrs["status"], stored.attrs["source"]) == ("complete", "simulated")
+    assert stored.attrs["model"] == "joint"
+    assert {path.name for path in small_joint_fit.folder.iterdir()} == {
+        "fit.nc", "summary.csv", "diagnostics.json", "run.json", "sensitivity.csv",
+        "layers.csv", "npp.csv", "roots.csv", "places.csv",
+    }  # fmt: skip
+
+
+def test_summary_has_what_the_gate_looks_at(small_joint_fit: Fit) -> None:
+    summary = pd.read_csv(small_joint_fit.folder / "summary.csv", index_col="parameter")
+    posterior = small_joint_fit.run["posterior"]
+    for name in ("alpha_k", "tau_rho", "kappa", "ratio_d50"):
+        assert summary.loc[name, "mean"] == pytest.approx(float(posterior[name].mean()), rel=1e-6)
+    assert "i_loss_total_mean[tundra]" in summary.index
+    assert "biome_correlation[k, rho]" in summary.index
+    assert "biome_correlation[k, k]" not in summary.index
+    assert summary["r_hat"].notna().all()
+
+
+def test_power_scaling_is_written_with_the_fit(small_joint_fit: Fit) -> None:
+    table = pd.read_csv(small_joint_fit.folder / "sensitivity.csv")
+    assert list(table.columns) == ["quantity", "prior", "likelihood", "what"]
+    assert {"alpha_k", "kappa", "i_loss_total_mean[tundra]"} <= set(table["quantity"])
+    assert (table[["prior", "likelihood"]] >= 0.0).all(axis=None)
+
+
+def test_current_run_is_recognised(small_joint_fit: Fit, spec: Any, world: Inputs) -> None:
+    assert is_current(small_joint_fit.folder, spec, world)
+    assert not is_current(small_joint_fit.folder, spec, simulate_inputs(spec, 60, seed=7))
+    assert not is_current(small_joint_fit.folder, other_spec(spec), world)
+    assert not is_current(small_joint_fit.folder / "nothing", spec, world)
+
+
+def other_spec(spec: Any) -> Any:
+    content = dump_spec(spec)
+    content["covariance"]["lkj_eta"] = 3.0
+    return parse_spec(content)
+
+
+def test_run_of_another_model_is_refused(small_joint_fit: Fit, spec: Any) -> None:
+    with pytest.raises(RunError, match="was fitted to another spec"):
+        load_run(small_joint_fit.folder, spec=other_spec(spec))
+    with pytest.raises(RunError, match="was fitted to another data"):
+        load_run(small_joint_fit.folder, data_hash="0" * 64)
+
+
+def test_inputs_of_a_run_are_read_back(small_joint_fit: Fit, spec: Any, world: Inputs) -> None:
+    folder = RunFolder(small_joint_fit.folder)
+    again, inputs = read_inputs(folder, read_certificate(folder))
+    assert spec_hash(again) == spec_hash(spec)
+    assert inputs.data_hash == world.data_hash
+    for name, table in world.tables.items():
+        pd.testing.assert_frame_equal(inputs.tables[name].table, table.table, check_dtype=False)
+
+
+@pytest.mark.parametrize(("table", "column"), [("npp", "bnpp"), ("roots", "d50_cm")])
+def test_tampered_table_is_refused(
+    small_joint_fit: Fit, tmp_path: Path, table: str, column: str
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(small_joint_fit.folder, folder.path)
+    frame = pd.read_csv(folder.table(table))
+    frame.loc[3, column] *= 2.0
+    frame.to_csv(folder.table(table), index=False)
+    with pytest.raises(RunError, match=f"{table}.csv: differs from the {table} that were fitted"):
+        read_inputs(folder, read_certificate(folder))
+
+
+def test_tampered_places_are_refused(small_joint_fit: Fit, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(small_joint_fit.folder, folder.path)
+    places = pd.read_csv(folder.table("places"))
+    places.loc[0, "bio01"] += 1.0
+    places.to_csv(folder.table("places"), index=False)
+    with pytest.raises(RunError, match="its tables differ from those that were fitted"):
+        read_inputs(folder, read_certificate(folder))
+
+
+def test_fit_that_was_stopped_says_so(small_joint_fit: Fit, tmp_path: Path) -> None:
+    """A run whose draws are gone cannot be finished, and nothing pretends otherwise."""
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(small_joint_fit.folder, folder.path)
+    certificate = read_certificate(folder) | {"status": "sampling"}
+    folder.certificate.write_text(json.dumps(certificate), encoding="utf-8")
+    with pytest.raises(RunError, match="was stopped before it finished"):
+        load_run(folder.path)
+    with pytest.raises(Exception, match="draws"):
+        open_run(folder.path)
+
+
+@pytest.fixture
+def loaded(stored: xr.DataTree, small_joint_fit: Fit, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Hand the run to the verbs as it was read once: reading hundreds of variables is slow."""
+    monkeypatch.setattr(stored_run, "load", lambda _: (stored, small_joint_fit.diagnostics))
+    monkeypatch.setattr(style, "DPI", 40)
+    return small_joint_fit.folder
+
+
+def test_losses_of_the_run_are_written(
+    loaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(write, "LOSS_FIGURES", {})
+    assert main(["loss", str(loaded), "--output", str(tmp_path)]) == 0
+    assert "SIMULATED WORLD" in capsys.readouterr().out
+    for name in LOSS_TABLES:
+        assert len(pd.read_csv(tmp_path / "tables" / f"{name}.csv")) > 0
+
+
+@pytest.mark.slow
+def test_report_and_figures_of_the_run_are_written(loaded: Path, tmp_path: Path) -> None:
+    assert main(["loss", str(loaded), "--output", str(tmp_path / "loss")]) == 0
+    for name in LOSS_FIGURES:
+        assert (tmp_path / "loss" / "figures" / f"{name}.png").stat().st_size > 5_000
+    assert main(["report", str(loaded), "--output", str(tmp_path / "report")]) == 0
+    assert {".html", ".md"} <= {path.suffix for path in (tmp_path / "report").iterdir()}
