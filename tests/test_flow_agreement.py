@@ -109,7 +109,7 @@ def test_blocks_that_share_nothing_agree_with_blocks_alone(tmp_path: Path) -> No
     seen: set[str] = set()
     for block in BLOCKS:
         alone = summary_of(fit_model(joint_spec(block), inputs, tmp_path / block))
-        both = alone.join(joint, how="inner", lsuffix="_alone", rsuffix="_joint")
+        both = alone.add_suffix("_alone").join(joint.add_suffix("_joint"), how="inner")
         own = [name for name in both.index if not name.startswith("i_")]
         for name in own:
             row = both.loc[name]
