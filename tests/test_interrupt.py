@@ -20,7 +20,8 @@ PATIENCE_SECONDS = 240
 def start_long_fit(folder: Path) -> subprocess.Popen[str]:
     """Start a fit that would take far longer than the test."""
     command = [
-        sys.executable, "-m", "bayes_rootc", "fit", "--simulated", "60", "--name", "long",
+        sys.executable, "-m", "bayes_rootc", "fit", "turnover", "--simulated", "60",
+        "--name", "long",
         "--runs", "runs", "--no-report", "--chains", "2", "--tune", "200", "--draws", "20000",
     ]  # fmt: skip
     return subprocess.Popen(
