@@ -94,10 +94,12 @@ def _located(spec: Spec, location: DataLocation, format: str | None) -> Inputs:
 
 
 def _sizes(inputs: Inputs) -> str:
-    return ", ".join(
-        f"{len(table.table)} of {table.n_read} {TABLE_NAMES[name]}"
-        for name, table in inputs.tables.items()
-    )
+    parts = []
+    for name, table in inputs.tables.items():
+        kept, read = len(table.table), table.n_read
+        count = f"{kept}" if kept == read else f"{kept} of {read}"
+        parts.append(f"{count} {TABLE_NAMES[name]}")
+    return ", ".join(parts)
 
 
 def model_for(data: Inputs | TableData | Path | None) -> str:
