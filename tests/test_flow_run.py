@@ -138,7 +138,7 @@ def test_summary_has_what_the_gate_looks_at(small_joint_fit: Fit) -> None:
 
 def test_power_scaling_is_written_with_the_fit(small_joint_fit: Fit) -> None:
     table = pd.read_csv(small_joint_fit.folder / "sensitivity.csv")
-    assert list(table.columns) == ["quantity", "prior", "likelihood", "what"]
+    assert list(table.columns) == ["quantity", "prior", "likelihood", "likelihood_noise", "what"]
     assert {"alpha_k", "kappa", "i_loss_total_mean[tundra]"} <= set(table["quantity"])
     assert (table[["prior", "likelihood"]] >= 0.0).all(axis=None)
 

@@ -201,7 +201,9 @@ VARIABLES = {
         key: v for name in ("k", "rho") for key, v in _depth_variables(name, _EFFECTS[name]).items()
     },
     "eta": Variable("ln yr-1", "ln k of a profile at the reference depth"),
-    "eta_rho": Variable("ln Mg C ha-1 cm-1", "ln carbon density of a profile at 20 cm"),
+    "eta_rho": Variable(
+        "ln Mg C ha-1 cm-1", "ln carbon density of a profile at the reference depth"
+    ),
     "place_rho": Variable("1", "effect of the profile's site on ln carbon density"),
     "kappa": Variable("1", "change of a profile's ln carbon density with its own ln k"),
     "bd_intercept": Variable(

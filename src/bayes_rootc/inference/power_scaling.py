@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_rootc.files import replacing
+from bayes_rootc.layers import CHAIN, DRAW
 
 THRESHOLD = 0.05
 """Of power scaling: below it, priors (likelihood) hardly move the posterior [1]_.
@@ -32,8 +33,9 @@ def power_scaling(run: xr.DataTree) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        quantity, prior, likelihood (change per doubling of the weight), what: ``fine``,
-        ``prior and data both matter``, or ``rests on the prior``.
+        quantity; prior, likelihood (sensitivity to their weight); likelihood_noise, what the latter
+        shows for a likelihood that knows nothing (below or near it, it says nothing either); what:
+        ``fine``, or ``the prior matters``.
     """
     scalars = [str(name) for name in run["log_prior"].data_vars]
     posterior = run["posterior"].to_dataset()[scalars]
@@ -45,6 +47,8 @@ def power_scaling(run: xr.DataTree) -> pd.DataFrame:
          "log_likelihood": run["log_likelihood"].to_dataset()}
     )  # fmt: skip
     by_group = {group: azs.psense(tree, group=group) for group in ("prior", "likelihood")}
+    tree["log_likelihood"] = _shuffled(run["log_likelihood"].to_dataset())
+    by_group["likelihood_noise"] = azs.psense(tree, group="likelihood")
     rows = []
     for name in wanted.data_vars:
         found = {group: values[name] for group, values in by_group.items()}
@@ -54,16 +58,27 @@ def power_scaling(run: xr.DataTree) -> pd.DataFrame:
                 for dim, i in zip(found["prior"].dims, index, strict=True)
             ]
             label = f"{name}[{', '.join(labels)}]" if labels else str(name)
-            prior, likelihood = (float(values.to_numpy()[index]) for values in found.values())
-            rows.append((label, prior, likelihood, _diagnosis(prior, likelihood)))
-    table = pd.DataFrame(rows, columns=["quantity", "prior", "likelihood", "what"])
+            values = [float(array.to_numpy()[index]) for array in found.values()]
+            rows.append((label, *values, "fine" if values[0] < THRESHOLD else "the prior matters"))
+    table = pd.DataFrame(rows, columns=["quantity", *by_group, "what"])
     return table.sort_values("prior", ascending=False, ignore_index=True)
 
 
-def _diagnosis(prior: float, likelihood: float) -> str:
-    if prior < THRESHOLD:
-        return "fine"
-    return "prior and data both matter" if likelihood >= THRESHOLD else "rests on the prior"
+def _shuffled(log_likelihood: xr.Dataset) -> xr.DataTree:
+    """Total log likelihood of the draws in another order, which tells nothing about any quantity.
+
+    The log likelihood of thousands of observations varies so much between draws that even a weight
+    of 0.99 reweights them noticeably; what is left after shuffling is that noise.
+    """
+    total = np.zeros([log_likelihood.sizes[dim] for dim in (CHAIN, DRAW)])
+    for array in log_likelihood.data_vars.values():
+        values = array.transpose(CHAIN, DRAW, ...).to_numpy()
+        total += values.reshape(*total.shape, -1).sum(axis=2)
+    shuffled = np.random.default_rng(0).permutation(total.ravel()).reshape(total.shape)
+    return xr.DataTree(
+        xr.Dataset({"total": ((CHAIN, DRAW), shuffled)},
+                   {dim: log_likelihood[dim] for dim in (CHAIN, DRAW)})
+    )  # fmt: skip
 
 
 def write_power_scaling(run: xr.DataTree, folder: Path) -> None:

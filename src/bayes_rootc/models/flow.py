@@ -8,7 +8,7 @@ biome effects of all blocks share one covariance.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,6 @@ class _Draft:
     problem: FlowProblem
     level: dict[str, Any]
     deviation: Any = None
-    unused: dict[str, Any] = field(default_factory=dict)
 
 
 def build_flow_model(problem: FlowProblem) -> pm.Model:
