@@ -32,7 +32,7 @@ def correlation_matrix(partial: Floats, n: int) -> Floats:
 
     Examples
     --------
-    >>> correlation_matrix(np.array([0.75]), 2).tolist()
+    >>> correlation_matrix(np.array([0.75]), 2).round(6).tolist()
     [[1.0, 0.5], [0.5, 1.0]]
     """
     values = dict(zip(pairs_of(n), np.moveaxis(2.0 * partial - 1.0, -1, 0), strict=True))
