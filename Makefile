@@ -8,9 +8,8 @@
 PY := .venv/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip
 INSTALL := $(PIP) install -qq --no-deps
-# The locks are complete, so that pip need not resolve; modules are compiled afterwards on all cores.
+# The locks are complete, so that pip need not resolve; Python compiles the modules that are used.
 INSTALL_LOCKED := $(INSTALL) --no-compile --require-hashes
-COMPILE := $(PY) -m compileall -qq -j 0 .venv/lib
 INSTALL_SELF := $(INSTALL) --no-build-isolation --editable .
 # Tried in this order; `make PYTHON=/path/to/python3 ...` puts another one first.
 PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12
@@ -55,8 +54,6 @@ clean:  ## remove .venv, caches and build leftovers; runs/ and reports/ stay
 .venv/.runtime: $(PY) requirements.txt pyproject.toml
 	@echo "Installing the locked packages into .venv (the first time takes a minute or two) ..."
 	@$(INSTALL_LOCKED) -r requirements.txt
-	@echo "Compiling them ..."
-	@$(COMPILE) || true  # some packages ship files that are not meant to compile
 	@$(INSTALL_SELF)
 	@touch $@
 
@@ -64,8 +61,6 @@ clean:  ## remove .venv, caches and build leftovers; runs/ and reports/ stay
 	@echo "Installing the locked packages and the developers' tools into .venv" \
 		"(the first time takes a minute or two) ..."
 	@$(INSTALL_LOCKED) -r requirements-dev.txt
-	@echo "Compiling them ..."
-	@$(COMPILE) || true
 	@$(INSTALL_SELF)
 	@touch .venv/.runtime $@
 

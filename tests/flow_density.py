@@ -164,14 +164,20 @@ class WrittenOut:
         layers = self.problem.inputs.tables["layers"].table
         return layers.groupby("profile").first().loc[list(self.problem.rows.profiles)]
 
+    def _sites(self) -> list[str]:
+        """Place and biome of each profile."""
+        frame = self._profiles()
+        return [
+            f"{place(lat, lon)}, {biome:.0f}"
+            for lat, lon, biome in zip(frame["lat"], frame["lon"], frame["biome"], strict=True)
+        ]
+
     def _place_effect(self, name: str) -> np.ndarray:
         """Effect of the site of each profile; sites in the order of place and biome."""
         profiles = self._profiles()
         if f"sigma_place_{name}" not in self.value:
             return np.zeros(len(profiles))
-        keys = list(
-            zip(map(place, profiles["lat"], profiles["lon"]), profiles["biome"], strict=True)
-        )
+        keys = self._sites()
         order = sorted(set(keys))
         first = [keys.index(key) for key in order]
         spread, sampled = self.value[f"sigma_place_{name}"], self.value[f"place_{name}_multiple"]
@@ -198,9 +204,15 @@ class WrittenOut:
         problem, value = self.problem, self.value
         assert problem.likelihood is not None and problem.rows is not None
         profiles, layers = self._profiles(), problem.inputs.tables["layers"].table
-        self._effects(
-            "eta", self.level("k", profiles) + self._place_effect("k"), value["sigma_profile_k"]
-        )
+        level = self.level("k", profiles)
+        if problem.profiles_centred and problem.is_nested:
+            same = np.array(self._sites())[:, None] == np.array(self._sites())[None, :]
+            covariance = value["sigma_profile_k"] ** 2 * np.eye(len(level))
+            covariance += value["sigma_place_k"] ** 2 * same
+            density = stats.multivariate_normal(level, covariance).logpdf(value["eta"])
+            self.parts["effects eta"] = float(density)
+        else:
+            self._effects("eta", level + self._place_effect("k"), value["sigma_profile_k"])
         eta = dict(zip(problem.rows.profiles, value["eta"], strict=True))
         slope = value["s_k"][layers["biome"].to_numpy(int) - 1]
         mu = np.array([eta[name] for name in layers["profile"]]) + slope * self._depth(layers)

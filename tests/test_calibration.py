@@ -58,7 +58,7 @@ def truth_from_prior(spec: TurnoverSpec, seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_intervals_cover_the_truth_as_often_as_they_say(tmp_path: Path) -> None:
+def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     spec = calibration_spec()
     compiled: dict[tuple[Any, ...], Any] = {}
     covered: dict[str, list[bool]] = {}
@@ -77,7 +77,6 @@ def test_intervals_cover_the_truth_as_often_as_they_say(tmp_path: Path) -> None:
         draws = sample(
             compiled[shape].with_data(**data),
             spec.sampler,
-            tmp_path / "draws.zarr",
             target_accept=target_acceptance(spec.sampler, problem.design),
         )
         for name, value in truth.items():

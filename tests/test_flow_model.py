@@ -66,16 +66,19 @@ def test_density_of_a_small_world(small_world: Inputs, shared: bool) -> None:
     expect_written_out(problem, 1)
 
 
+@pytest.mark.parametrize("profiles", [2, 10_000], ids=["places out", "places sampled"])
 @pytest.mark.parametrize("least", [2, 10_000], ids=["centred", "multiples"])
 def test_density_of_a_world_of_nested_profiles(
-    small_world: Inputs, least: int, monkeypatch: pytest.MonkeyPatch
+    small_world: Inputs, least: int, profiles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Effects of biomes and sites sampled as they are (some, all) and as multiples."""
+    """Effects of biomes and sites sampled as they are (some, all), as multiples, integrated out."""
     for name in ("GROUPS_TO_CENTRE", "SITES_TO_CENTRE", "PROFILES_TO_CENTRE_SLOPES"):
         monkeypatch.setattr(flow, name, least)
     monkeypatch.setattr(flow_problem, "SITES_TO_NEST", 1)
+    monkeypatch.setattr(flow_problem, "PROFILES_TO_CENTRE", profiles)
     problem = assemble_flow(joint_spec(), small_world)
     assert problem.is_nested
+    assert problem.profiles_centred == (profiles == 2)
     expect_written_out(problem, 2)
 
 

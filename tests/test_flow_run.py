@@ -36,13 +36,32 @@ GROUPS = {
 }  # fmt: skip
 
 
+SHORT = {
+    "chains = 4": "chains = 2",
+    "tune = 1000": "tune = 100",
+    "draws = 1000": "draws = 60",
+    "keep_draws = 1000": "keep_draws = 40",
+    "r_hat_max = 1.01": "r_hat_max = 10.0",
+    "ess_min = 400.0": "ess_min = 1.0",
+    "divergences_max = 0": "divergences_max = 120",
+}
+
+
 @pytest.fixture(scope="module")
-def spec() -> Any:
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the joint model with a sampler that is only just long enough for these tests."""
-    content = dump_spec(load_spec(find_model("joint")))
-    content["sampler"] |= {"chains": 2, "tune": 100, "draws": 60, "keep_draws": 40}
-    content["gate"] |= {"ess_min": 1.0, "r_hat_max": 10.0, "divergences_max": 120}
-    return parse_spec(content)
+    text = find_model("joint").read_text(encoding="utf-8")
+    for line, other in SHORT.items():
+        assert f"\n{line}\n" in text
+        text = text.replace(f"\n{line}\n", f"\n{other}\n")
+    path = tmp_path_factory.mktemp("models") / "short.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def spec(model_file: Path) -> Any:
+    return load_spec(model_file)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +142,25 @@ def test_birth_certificate_and_files(
         "fit.nc", "summary.csv", "diagnostics.json", "run.json", "sensitivity.csv",
         "layers.csv", "npp.csv", "roots.csv", "places.csv",
     }  # fmt: skip
+
+
+def test_fit_prints_the_answer_and_writes_a_report(
+    small_joint_fit: Fit, model_file: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    command = [
+        "fit", str(model_file), "--simulated", "60", "--world-seed", "6", "--name", "joint",
+        "--runs", str(small_joint_fit.folder.parent), "--reports", str(tmp_path),
+    ]  # fmt: skip
+    assert main(command) == 0
+    output = capsys.readouterr().out
+    assert "holds just this fit already" in output
+    assert "Population parameters (SIMULATED)" in output
+    assert "sigma_place_bnpp" in output
+    assert "gamma_bnpp" not in output.replace("sigma_gamma_bnpp", "")
+    assert "weights of covariates, which the report lists" in output
+    [line] = [line for line in output.splitlines() if line.startswith("I_loss / I_root")]
+    assert "77.9 % (65.3 % to 90.9 %)" in line
+    assert (tmp_path / "joint" / "report.html").is_file()
 
 
 def test_summary_has_what_the_gate_looks_at(small_joint_fit: Fit) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from bayes_rootc.inference.fit import Fit
     from bayes_rootc.spec.load import Spec
 
@@ -25,7 +27,6 @@ is stored but did not pass the gate; 2: an error that you can mend; 130: stopped
 far are kept and `report` reads them as a partial run)."""
 
 NOT_CONVERGED = 1
-SHOWN_LAYERS = ("0-20", "40-60", "100-150")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
     from bayes_rootc.errors import RunError
     from bayes_rootc.inference.fit import fit_model, is_current, open_run
     from bayes_rootc.inference.progress import Progress
+    from bayes_rootc.report.kinds import kind_of
+    from bayes_rootc.report.sensitivity import with_sensitivity
+    from bayes_rootc.report.write import write_report
     from bayes_rootc.spec.load import load_spec
     from bayes_rootc.spec.locate import find_model
 
@@ -90,12 +94,9 @@ def run(args: argparse.Namespace) -> int:
             say=_say,
             progress=Progress(),
         )
-    _summarise(fit)
+    stored = kind_of(fit.run).prepare(with_sensitivity(fit.run, folder))
+    _summarise(fit, stored)
     if not args.no_report:
-        from bayes_rootc.report.sensitivity import with_sensitivity
-        from bayes_rootc.report.write import write_report
-
-        stored = with_sensitivity(fit.run, folder)
         page = write_report(stored, fit.diagnostics, args.reports / folder.name)
         _say(f"report: {page}")
     return 0 if fit.diagnostics["passed"] else NOT_CONVERGED
@@ -115,15 +116,19 @@ def _with_sampler(spec: Spec, args: argparse.Namespace) -> Spec:
     return parse_spec(content, where="command line")
 
 
-def _summarise(fit: Fit) -> None:
-    from bayes_rootc.report.tables import population_table, turnover_table
+def _summarise(fit: Fit, stored: xr.DataTree) -> None:
+    from bayes_rootc.report.kinds import kind_of
+    from bayes_rootc.report.tables import population_table
+    from bayes_rootc.report.text import render_text
 
-    marks = " (SIMULATED)" if fit.run.attrs["source"] == "simulated" else ""
-    _say("")
-    _say(f"Population parameters{marks}")
-    _say(_population(population_table(fit.run)))
-    _say(f"\nTurnover time of the typical site by depth (cm), years{marks}, 95 % interval")
-    _say(_by_biome(turnover_table(fit.run)))
+    marks = " (SIMULATED)" if stored.attrs["source"] == "simulated" else ""
+    population = population_table(stored)
+    by_component = population["parameter"].str.contains("[", regex=False)
+    _say(f"\nPopulation parameters{marks}")
+    _say(_population(population[~by_component]))
+    if by_component.any():
+        _say(f"and {by_component.sum()} weights of covariates, which the report lists")
+    _say(f"\n{render_text(kind_of(stored).key_table(stored))}")
     seconds = fit.diagnostics.get("sampling_seconds")
     took = f" (sampled in {seconds:.0f} s)" if seconds else ""
     _say(f"\n{fit.diagnostics['verdict']}{took}")
@@ -136,16 +141,6 @@ def _population(table: Any) -> str:
     digits = {"ess_bulk": "{:.0f}", "ess_tail": "{:.0f}"}
     formats = {name: digits.get(name, "{:.3f}").format for name in shown.columns[1:]}
     return str(shown.to_string(index=False, formatters=formats))
-
-
-def _by_biome(table: Any) -> str:
-    shown = table[table["standard_layer_cm"].isin(SHOWN_LAYERS) & (table["n_layers"] > 0)]
-    columns = ["c_age_typical", "c_age_typical_q025", "c_age_typical_q975"]
-    text = [f"{mid:,.0f} [{low:,.0f}-{high:,.0f}]" for mid, low, high in shown[columns].to_numpy()]
-    cells = shown.assign(text=text)
-    wide = cells.pivot(index="biome", columns="standard_layer_cm", values="text")
-    wide = wide.reindex(index=cells["biome"].unique(), columns=list(SHOWN_LAYERS))
-    return str(wide.fillna("no layers").rename_axis(index=None, columns=None).to_string())
 
 
 def _say(text: str) -> None:

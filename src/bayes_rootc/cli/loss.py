@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from bayes_rootc.errors import RunError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
 HELP = "write tables and figures of I_root, I_bulk and I_loss of a stored joint run"
@@ -47,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from bayes_rootc.cli.stored_run import load, say_if_partial
     from bayes_rootc.report.answer import answer_table, distance_sentence, parts_sentence
     from bayes_rootc.report.losses import lacking_blocks, with_losses
+    from bayes_rootc.report.text import aligned
     from bayes_rootc.report.write import checked_folder, write_losses
 
     stored, diagnostics = load(args.run)
@@ -62,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
     say_if_partial(stored)
     _warn(stored, diagnostics)
     print("over 0-200 cm, all sites, mean of six estimates; posterior median (95 % interval)\n")
-    print(_as_text(answer_table(stored)))
+    answer = answer_table(stored)[["name", "mean_text", "typical_text", "study_text"]]
+    header = ("", "mean over sites", "typical (median) site", "study")
+    print(aligned(header, answer.to_numpy()))
     print(f"\n{distance_sentence(stored)}\n{parts_sentence(stored)}\n")
     print(folder / "tables")
     print(folder / "figures")
@@ -84,13 +86,3 @@ def _warn(stored: xr.DataTree, diagnostics: dict[str, Any]) -> None:
         print("SIMULATED WORLD: every number describes an invented soil")
     if not diagnostics.get("passed", False):
         print("NOT CONVERGED: do not use these numbers; `report` says which check failed")
-
-
-def _as_text(answer: pd.DataFrame) -> str:
-    header = ("", "mean over sites", "typical (median) site", "study")
-    rows = [header, *answer[["name", "mean_text", "typical_text", "study_text"]].to_numpy()]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )

@@ -8,7 +8,6 @@ a profile, then θ_i, then Δ14C with its error.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -32,7 +31,7 @@ from bayes_rootc.inference.heldout import (
 )
 from bayes_rootc.inference.kinds import target_acceptance
 from bayes_rootc.inference.predictive import flat_draws
-from bayes_rootc.inference.sampling import DRAWS_FOLDER, Draws, compile_model, sample
+from bayes_rootc.inference.sampling import Draws, compile_model, sample
 from bayes_rootc.inference.scores import (
     LEVELS,
     Predictive,
@@ -198,11 +197,10 @@ def _fit(
     compiled_in = time.monotonic() - clock
     sampler = SamplerSection(chains=CHAINS, tune=TUNE, draws=DRAWS, seed=seed)
     accept = target_acceptance(spec.sampler, design)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            draws = sample(compiled, sampler, Path(folder) / DRAWS_FOLDER, target_accept=accept)
-        except SamplingInterrupted:
-            raise SamplingInterrupted(f"stopped in {name}; nothing was written") from None
+    try:
+        draws = sample(compiled, sampler, target_accept=accept)
+    except SamplingInterrupted:
+        raise SamplingInterrupted(f"stopped in {name}; nothing was written") from None
     say(
         f"{name}: {len(design.profile)} layers of {len(design.profiles)} profiles fitted "
         f"(compiled in {compiled_in:.0f} s, sampled in {draws.seconds:.0f} s)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,8 +134,8 @@ def fit_model(
     draws = sample(
         compiled,
         spec.sampler,
-        folder.draws,
         target_accept=kind.target_accept(spec.sampler, problem),
+        checkpoint=folder.draws,
         cores=cores,
         progress=progress,
     )
@@ -217,7 +216,7 @@ def _finish(
     write_text(folder.diagnostics, json.dumps(diagnostics, indent=1, ensure_ascii=False) + "\n")
     write_certificate(folder, certificate | {"status": status})
     if draws.complete:
-        shutil.rmtree(folder.draws, ignore_errors=True)
+        folder.draws.unlink(missing_ok=True)
     forget_previous(folder)
     return Fit(folder.path, tree, diagnostics)
 

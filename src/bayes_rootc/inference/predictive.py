@@ -82,7 +82,9 @@ def layer_log_likelihood(mu: Floats, tau: Floats, nodes: Nodes) -> NDArray[np.fl
 def _log_likelihood(mu, tau, theta, log_weight):  # type: ignore[no-untyped-def]
     result = np.empty(mu.shape, dtype=np.float32)
     for s in range(len(mu)):
-        result[s] = log_marginal_kernel(mu[s], tau[s : s + 1].reshape(()), theta, log_weight)[0]
+        by_layer = log_marginal_kernel(mu[s], tau[s : s + 1].reshape(()), theta, log_weight)[0]
+        for i in range(len(by_layer)):  # copying a slice costs three seconds of compilation
+            result[s, i] = by_layer[i]
     return result
 
 

@@ -40,8 +40,8 @@ class RunFolder:
 
     @property
     def draws(self) -> Path:
-        """Draws while the sampler runs, as Zarr."""
-        return self.path / "draws.zarr"
+        """Draws while the sampler runs."""
+        return self.path / "draws.nc"
 
     @property
     def previous(self) -> Path:

@@ -1,8 +1,7 @@
-"""Sampling with nutpie; the draws go to disk as they come."""
+"""Sampling with nutpie; what has been drawn is on disk every half minute."""
 
 from __future__ import annotations
 
-import shutil
 import time
 import warnings
 from dataclasses import dataclass
@@ -12,16 +11,22 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayes_rootc.errors import SamplingError, SamplingInterrupted
+from bayes_rootc.errors import RunError, SamplingError, SamplingInterrupted
 from bayes_rootc.inference.progress import Progress
+from bayes_rootc.inference.store import read_tree, write_tree
 from bayes_rootc.layers import CHAIN, DRAW
 from bayes_rootc.spec.turnover import SamplerSection
 
-DRAWS_FOLDER = "draws.zarr"
 INTERNAL = ("__", "_multiple")
 """Endings of variables that exist for the sampler's sake only."""
 
+ASKED = "draws_asked"
+"""Attribute of a checkpoint: how many draws a chain was to make."""
+
 POLL_SECONDS = 0.2
+CHECKPOINT_SECONDS = (2.0, 30.0)
+"""Shortest and longest time between checkpoints; in between, a fifth of the time sampled."""
+
 LEAST_DRAWS = 20
 """Chains with fewer draws than this are left out of a partial run."""
 
@@ -58,10 +63,15 @@ class Draws:
 
 
 def compile_model(model: Any) -> Any:
-    """Compile a PyMC model for nutpie (numba); what can be cached is cached on disk by PyTensor."""
-    import nutpie
+    """Compile a PyMC model for nutpie (numba); what can be cached is cached on disk by PyTensor.
 
-    with warnings.catch_warnings():
+    Without ``fastmath``: it lets the compiler reorder sums, differently for new code than for code
+    from the cache, and then a seed gives other numbers the second time.
+    """
+    import nutpie
+    import pytensor
+
+    with warnings.catch_warnings(), pytensor.config.change_flags(numba__fastmath=False):
         warnings.simplefilter("ignore")
         return nutpie.compile_pymc_model(model)
 
@@ -69,13 +79,13 @@ def compile_model(model: Any) -> Any:
 def sample(
     compiled: Any,
     sampler: SamplerSection,
-    store: Path,
     *,
     target_accept: float,
+    checkpoint: Path | None = None,
     cores: int | None = None,
     progress: Progress | None = None,
 ) -> Draws:
-    """Run NUTS and write the draws into a Zarr folder as they come.
+    """Run NUTS.
 
     Parameters
     ----------
@@ -83,10 +93,11 @@ def sample(
         From :func:`compile_model`.
     sampler : SamplerSection
         Chains, draws, seed.
-    store : Path
-        Folder of the draws, made anew. It stays behind if the process dies.
     target_accept : float
         Acceptance that the step size is tuned to.
+    checkpoint : Path, optional
+        File that receives the draws made so far, twice a minute and at the end; what is there
+        stays if the process dies. :func:`read_draws` reads it.
     cores : int, optional
         Chains at a time; as many as there are processors by default.
     progress : Progress, optional
@@ -95,14 +106,14 @@ def sample(
     Raises
     ------
     SamplingInterrupted
-        On Ctrl-C; the draws made so far are in ``store``.
+        On Ctrl-C; the draws made so far are in ``checkpoint``.
     SamplingError
-        If the sampler cannot start.
+        If the sampler cannot start, or fails.
+    WriteError
+        If the checkpoint cannot be written.
     """
     import nutpie
 
-    shutil.rmtree(store, ignore_errors=True)
-    store.mkdir(parents=True)
     start = time.monotonic()
     try:
         running = nutpie.sample(
@@ -116,38 +127,31 @@ def sample(
             save_warmup=False,
             progress_bar=False,
             progress_callback=progress,
-            zarr_store=nutpie.zarr_store.LocalStore(str(store)),
             blocking=False,
         )
     except (RuntimeError, ValueError) as error:
         raise SamplingError(f"the sampler could not start: {error}") from error
     try:
-        # Waiting in slices lets Ctrl-C through at once.
-        while not _is_finished(running):
-            time.sleep(POLL_SECONDS)
-        running.wait()
+        _wait(running, sampler, checkpoint, start)
+        trace = running.wait()
     except KeyboardInterrupt:
-        running.abort()
-        raise SamplingInterrupted(
-            f"stopped after {_count(store)} of {sampler.chains * sampler.draws} draws, kept in "
-            f"{store}; `python -m bayes_rootc report {store.parent}` reads them as a partial run"
-        ) from None
+        stopped = _made(running.abort())
+        _keep(stopped, sampler, checkpoint)
+        count = 0 if stopped is None else int(_finished(stopped).sum())
+        raise SamplingInterrupted(_stopped_text(count, sampler, checkpoint)) from None
     except RuntimeError as error:
         raise SamplingError(f"the sampler failed: {error}") from error
     finally:
         if progress:
             progress.close()
-    draws = read_draws(store)
-    return Draws(draws.posterior, draws.sample_stats, draws.complete, time.monotonic() - start)
+    tree = _made(trace)
+    if tree is None:
+        raise SamplingError("the sampler made no draws")
+    _keep(tree, sampler, checkpoint)
+    return _draws(tree, sampler.draws, "the sampler", time.monotonic() - start)
 
 
-def chains_made(store: Path) -> list[int]:
-    """Count the draws on disk of every chain, tuning not counted."""
-    posterior, statistics = _open(store)
-    return [int(count) for count in _finished(posterior, statistics)]
-
-
-def read_draws(store: Path) -> Draws:
+def read_draws(checkpoint: Path) -> Draws:
     """Read the draws of a finished or killed run.
 
     Chains that have less than a quarter of the draws of the longest are left out, the others cut
@@ -158,26 +162,28 @@ def read_draws(store: Path) -> Draws:
     SamplingError
         If no chain has at least 20 draws after tuning, or the draws are damaged.
     """
-    posterior, statistics = _open(store)
-    made = _finished(posterior, statistics)
-    usable = np.flatnonzero(made >= min(max(LEAST_DRAWS, int(made.max()) // 4), made.max() or 1))
-    if made.max(initial=0) < LEAST_DRAWS:
+    if not checkpoint.is_file():
         raise SamplingError(
-            f"{store}: the sampler was stopped before any chain had {LEAST_DRAWS} draws after "
-            "tuning; fit again"
+            f"{checkpoint}: the sampler was stopped before it had any draws after tuning; fit again"
         )
-    length = int(made[usable].min())
-    cut = {CHAIN: usable, DRAW: slice(0, length)}
-    kept = posterior.isel(cut)
-    kept = kept.drop_vars([name for name in kept.coords if name not in kept.dims])
-    statistics = statistics.isel(cut)
-    index = {CHAIN: np.arange(len(usable)), DRAW: np.arange(length)}
-    return Draws(
-        posterior=kept.assign_coords(index),
-        sample_stats=statistics.rename(STATISTICS).assign_coords(index),
-        complete=bool((made == _asked(store)).all()),
-        seconds=float("nan"),
-    )
+    try:
+        tree = read_tree(checkpoint)
+        return _draws(tree, int(tree.attrs[ASKED]), str(checkpoint), float("nan"))
+    except (RunError, KeyError) as error:
+        raise SamplingError(f"{checkpoint}: no readable draws: {error}") from error
+
+
+def _wait(running: Any, sampler: SamplerSection, checkpoint: Path | None, start: float) -> None:
+    """Wait in slices, which lets Ctrl-C through at once, and keep what has been drawn."""
+    kept = start
+    while not _is_finished(running):
+        time.sleep(POLL_SECONDS)
+        now = time.monotonic()
+        if checkpoint is not None and now - kept >= np.clip(
+            0.2 * (now - start), *CHECKPOINT_SECONDS
+        ):
+            _keep(_made(running.inspect()), sampler, checkpoint)
+            kept = time.monotonic()
 
 
 def _is_finished(running: Any) -> bool:
@@ -187,38 +193,53 @@ def _is_finished(running: Any) -> bool:
         return False
 
 
-def _open(store: Path) -> tuple[xr.Dataset, xr.Dataset]:
-    """Load posterior and statistics; whatever is wrong with a killed store is one named error."""
-    try:
-        tree = xr.open_datatree(store, engine="zarr", consolidated=False)
-        posterior = tree["posterior"].to_dataset()
-        names = [name for name in posterior.data_vars if not str(name).endswith(INTERNAL)]
-        statistics = tree["sample_stats"].to_dataset()[list(STATISTICS)]
-        # One variable tells how far the draws reach; reading the empty rest would take minutes.
-        reached = np.isfinite(statistics["energy"].to_numpy()).sum(axis=1).max(initial=0)
-        made = {DRAW: slice(0, int(reached))}
-        return posterior[names].isel(made).load(), statistics.isel(made).load()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise SamplingError(f"{store}: no readable draws: {error}") from error
+def _made(trace: xr.DataTree) -> xr.DataTree | None:
+    """Posterior and statistics under our names, draws not made yet as NaN; None without any."""
+    if not trace["posterior"].sizes.get(DRAW):
+        return None
+    posterior = trace["posterior"].to_dataset()
+    posterior = posterior[[v for v in posterior.data_vars if not str(v).endswith(INTERNAL)]]
+    posterior = posterior.drop_vars(
+        [name for name in posterior.coords if name not in posterior.dims]
+    )
+    statistics = trace["sample_stats"].to_dataset()[list(STATISTICS)].rename(STATISTICS)
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": statistics})
 
 
-def _asked(store: Path) -> int:
-    tree = xr.open_datatree(store, engine="zarr", consolidated=False)
-    return int(tree["posterior"].sizes[DRAW])
+def _keep(tree: xr.DataTree | None, sampler: SamplerSection, checkpoint: Path | None) -> None:
+    if tree is not None and checkpoint is not None:
+        tree.attrs[ASKED] = sampler.draws
+        write_tree(tree, checkpoint)
 
 
-def _finished(posterior: xr.Dataset, statistics: xr.Dataset) -> np.ndarray:
-    """Draws of each chain of which every variable is on disk; the others hold the fill value."""
-    there = np.isfinite(statistics["energy"].to_numpy())
-    for array in posterior.data_vars.values():
-        values = array.transpose(CHAIN, DRAW, ...).to_numpy()
-        there &= np.isfinite(values).all(axis=tuple(range(2, values.ndim)))
-    return np.cumprod(there, axis=1).sum(axis=1)
+def _draws(tree: xr.DataTree, asked: int, origin: str, seconds: float) -> Draws:
+    """Usable chains of one length."""
+    made = _finished(tree)
+    if made.max(initial=0) < LEAST_DRAWS:
+        raise SamplingError(
+            f"{origin}: stopped before any chain had {LEAST_DRAWS} draws after tuning; fit again"
+        )
+    usable = np.flatnonzero(made >= max(LEAST_DRAWS, int(made.max()) // 4))
+    length = int(made[usable].min())
+    index = {CHAIN: np.arange(len(usable)), DRAW: np.arange(length)}
+    posterior, statistics = (
+        tree[name].to_dataset().isel({CHAIN: usable, DRAW: slice(0, length)}).assign_coords(index)
+        for name in ("posterior", "sample_stats")
+    )
+    return Draws(posterior, statistics, bool((made == asked).all()), seconds)
 
 
-def _count(store: Path) -> int | str:
-    # Asked while an interrupt is under way: not knowing must not hide it.
-    try:
-        return sum(chains_made(store))
-    except SamplingError:
-        return "an unknown number"
+def _finished(tree: xr.DataTree) -> np.ndarray:
+    """Draws of each chain; those that a chain has not made are NaN."""
+    made = np.isfinite(tree["sample_stats"]["energy"].transpose(CHAIN, DRAW).to_numpy())
+    return np.asarray(np.cumprod(made, axis=1).sum(axis=1))
+
+
+def _stopped_text(count: int, sampler: SamplerSection, checkpoint: Path | None) -> str:
+    text = f"stopped after {count} of {sampler.chains * sampler.draws} draws"
+    if checkpoint is None or not count:
+        return text
+    return (
+        f"{text}, kept in {checkpoint}; `python -m bayes_rootc report {checkpoint.parent}` reads "
+        "them as a partial run"
+    )

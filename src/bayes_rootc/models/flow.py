@@ -30,6 +30,7 @@ from bayes_rootc.models.flow_problem import FlowProblem, density_terms
 from bayes_rootc.models.grouped_op import grouped_normal
 from bayes_rootc.models.quadrature_op import log_marginal
 from bayes_rootc.spec.parameters import EFFECT_OF
+from bayes_rootc.spec.priors import frozen
 
 
 @dataclass
@@ -141,17 +142,33 @@ def _place_effect(draft: _Draft, name: str, prior: Any) -> Any:
     return (sampled - level if centred else spread * sampled)[position]
 
 
+def _profile_effects(draft: _Draft, level: Any, block: Any) -> Any:
+    """Value of ln k at each profile, eta ~ N(level + place, sigma_profile)."""
+    problem, rows = draft.problem, draft.problem.rows
+    assert rows is not None
+    spread = variable("sigma_profile_k", block.priors.sigma_profile)
+    centred = problem.profiles_centred
+    if not (centred and problem.is_nested):
+        place = _place_effect(draft, "k", block.joint_priors.sigma_place)
+        entries = np.full(len(rows.profiles), centred)
+        return normal_effects("eta", level + place, spread, centred=entries, dims=PROFILE)[0]
+    # The effects of places integrated out: sampled, they and their spread mix slowly.
+    between = variable("sigma_place_k", block.joint_priors.sigma_place)
+    start = np.full(len(rows.profiles), frozen(block.priors.alpha).mean())
+    eta = pm.Flat("eta", dims=PROFILE, initval=start)
+    log_prior: Any = _grouped(eta - level, spread**2, between**2, rows.profile_site)
+    pm.Potential("eta_log_prior", log_prior)
+    return eta
+
+
 def _turnover(draft: _Draft, block: Any) -> None:
     problem, rows = draft.problem, draft.problem.rows
     likelihood = problem.likelihood
     assert rows is not None and likelihood is not None
     slopes = _depth_slopes(draft, "k", block.priors)
     level = draft.level["k"][rows.profile_site]
-    centre = level + _place_effect(draft, "k", block.joint_priors.sigma_place)
-    spread = variable("sigma_profile_k", block.priors.sigma_profile)
+    eta = _profile_effects(draft, level, block)
     tau = variable("tau_k", block.priors.tau)
-    centred = np.full(len(rows.profiles), problem.profiles_centred)
-    eta, _ = normal_effects("eta", centre, spread, centred=centred, dims=PROFILE)
     biome = problem.sites.biome[rows.profile_site]
     mu = eta[rows.profile] + slopes[biome[rows.profile]] * rows.depth
     # pm.Data would turn single precision into double.
@@ -209,11 +226,16 @@ def _grouped_records(draft: _Draft, name: str, priors: Any) -> Any:
 def _add_groups(name: str, residual: Any, site: Any, between: Any, within: Any) -> None:
     spread = variable(f"sigma_place_{name}", between)
     tau = variable(f"tau_{name}", within)
-    _, group = np.unique(site, return_inverse=True)
-    ones = np.ones(len(group))
-    terms = (residual, ones, tau**2 * ones, spread**2, group.astype(np.int64))
-    log_density: Any = grouped_normal(*terms)
-    pm.Potential(f"{name}_log_likelihood", log_density[0])
+    log_density: Any = _grouped(residual, tau**2, spread**2, site)
+    pm.Potential(f"{name}_log_likelihood", log_density)
+
+
+def _grouped(residual: Any, within: Any, between: Any, group: Any) -> Any:
+    """Log density of residuals of one variance within and between groups."""
+    _, position = np.unique(group, return_inverse=True)
+    ones = np.ones(len(position))
+    terms = (residual, ones, within * ones, between, position.astype(np.int64))
+    return grouped_normal(*terms)[0]
 
 
 def _bnpp(draft: _Draft, block: Any) -> None:

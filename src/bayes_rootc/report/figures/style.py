@@ -143,5 +143,7 @@ def to_png(figure: Figure) -> bytes:
     """Render to PNG; the same figure gives the same bytes (no date, no software version)."""
     buffer = io.BytesIO()
     with style.context(["default", _STYLE]):
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        figure.set_dpi(DPI)
+        # savefig would draw everything twice.
+        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
