@@ -341,7 +341,6 @@ def _constant(
         "profile_place_index": ("profile", place["profile"]),
         "npp_site_biome_index": ("npp_site", tables["npp_site"]),
         "npp_site_place_index": ("npp_site", place["npp_site"]),
-        "n_records": ("npp_site", rng.integers(1, 4, len(tables["npp_site"]))),
         "root_biome_index": ("root_profile", tables["root_profile"]),
         "root_place_index": ("root_profile", place["root_profile"]),
         "d50_cm": ("root_profile", d50),

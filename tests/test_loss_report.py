@@ -147,14 +147,14 @@ def test_flows_are_quantiles_of_the_draws(run: xr.DataTree) -> None:
 
 def test_depths_add_up_and_percent_is_of_the_total_of_the_draw(run: xr.DataTree) -> None:
     table = flow_tables.depth_table(run).set_index(["biome_key", "statistic", "standard_layer_cm"])
-    top = table.loc[("tundra", "mean over sites", "0-20")]
+    top = table.loc[("tundra", "mean of the population", "0-20")]
     layers = run["derived/i_bulk_mean"].sel(biome="tundra")
     percent = 100 * (layers / layers.sum("standard_layer")).sel(standard_layer="0-20")
     assert top["i_bulk_percent"] == pytest.approx(float(percent.median()))
     whole = table.xs("0-200", level="standard_layer_cm")
     assert np.allclose(whole[[n for n in whole if "_percent" in str(n)]], 100.0)
     total = draws(run, "derived", "i_loss_total_typical", biome="croplands")
-    there = table.loc[("croplands", "typical (median) site", "0-200"), "i_loss"]
+    there = table.loc[("croplands", "typical site of the population", "0-200"), "i_loss"]
     assert there == pytest.approx(np.median(total), rel=1e-6)
 
 

@@ -83,10 +83,12 @@ def test_a_site_keeps_its_numbers_where_others_are_taken_away(
 ) -> None:
     fewer = run.copy()
     fewer["constant_data"] = xr.DataTree(
-        run["constant_data"].to_dataset().isel(root_profile=slice(5))
+        run["constant_data"].to_dataset().isel(root_profile=slice(2, 5))
     )
     found = site_flows(fewer, "root", 3)
-    np.testing.assert_array_equal(found.i_bulk, flows["root"].i_bulk[:, :5])
+    np.testing.assert_array_equal(found.i_bulk, flows["root"].i_bulk[:, 2:5])
+    for source, values in found.i_root.items():
+        np.testing.assert_array_equal(values, flows["root"].i_root[source][:, 2:5])
 
 
 def test_another_seed_gives_other_predictions(
@@ -105,6 +107,19 @@ def test_one_place_has_one_bnpp_whatever_the_kind_of_site(run: xr.DataTree) -> N
     roots, soils = site_flows(moved, "root", 3), site_flows(moved, "delta14c", 3)
     np.testing.assert_array_equal(roots.i_root["bnpp"], soils.i_root["bnpp"][:, :n])
     assert not np.isclose(roots.i_bulk, soils.i_bulk[:, :n]).any()
+
+
+@pytest.mark.parametrize(("name", "source"), [("bnpp", "bnpp"), ("f_bnpp", "npp")])
+def test_predicted_root_has_the_place_effect_of_its_own_quantity(
+    run: xr.DataTree, flows: dict[str, SiteFlows], name: str, source: str
+) -> None:
+    """Without spread between places of one quantity, just what comes of it changes."""
+    spread = f"sigma_place_{name}"
+    flat = changed(run, "posterior", **{spread: np.zeros(run["posterior"][spread].shape)})
+    found = site_flows(flat, "root", 3).i_root
+    other = "npp" if source == "bnpp" else "bnpp"
+    np.testing.assert_array_equal(found[other], flows["root"].i_root[other])
+    assert not np.isclose(found[source], flows["root"].i_root[source]).any()
 
 
 # --- what was measured -----------------------------------------------------------------------

@@ -58,7 +58,7 @@ BIOME, LAYER, PROFILE = "biome", "layer", "profile"
 STANDARD_LAYER, COVARIATE, MODE, THETA = "standard_layer", "covariate", "mode", "theta"
 DRAW_KEPT, COMPONENT, VARIABLE = "draw_kept", "component", "variable"
 EFFECT, EFFECT_OTHER = "effect", "effect_other"
-PLACE, NPP_SITE, NPP_RECORD, ROOT_PROFILE = "place", "npp_site", "npp_record", "root_profile"
+PLACE, NPP_SITE, ROOT_PROFILE = "place", "npp_site", "root_profile"
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ _FLOWS = {
     "i_bulk": "carbon input into the bulk soil",
     "i_loss": "root carbon lost before it enters the bulk soil",
 }
-_AVERAGES = {"mean": "mean over the sites", "typical": "typical (median) site"}
+_AVERAGES = {"mean": "mean of the population", "typical": "typical site of the population"}
 
 
 def _flow_variables() -> dict[str, Variable]:
@@ -243,8 +243,6 @@ VARIABLES = {
     "profile_place_index": Variable("1", "position of the profile's place, from 0"),
     "npp_site_biome_index": Variable("1", "position of the NPP site's biome, from 0"),
     "npp_site_place_index": Variable("1", "position of the NPP site's place, from 0"),
-    "npp_site_index": Variable("1", "position of the record's NPP site, from 0"),
-    "n_records": Variable("1", "records at the NPP site"),
     "root_biome_index": Variable("1", "position of the root profile's biome, from 0"),
     "root_place_index": Variable("1", "position of the root profile's place, from 0"),
     "components": Variable("1", "principal components of the covariates of the place"),

@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 MEAN_LIFE_14C = 8267.0
 """Mean life of 14C, years (half-life 5730 years)."""
 
+MG_PER_HA = 0.01
+"""Mg ha-1 in one g m-2."""
+
 GAMMA = 1.0 / MEAN_LIFE_14C
 """Decay constant of 14C, per year (eq. 1)."""
 

@@ -17,9 +17,7 @@ from bayes_rootc.data.site_table import (
 )
 from bayes_rootc.data.table_data import TableData
 from bayes_rootc.spec.joint import NppSelect
-
-MG_PER_HA = 0.01
-"""Mg ha-1 in one g m-2."""
+from bayes_rootc.units import MG_PER_HA
 
 BIGGEST = 5000.0
 """Above every record of NPP, g C m-2 yr-1."""

@@ -10,9 +10,7 @@ import xarray as xr
 from bayes_rootc.inference.constants import layer_constants
 from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.models.flow_problem import FlowProblem
-
-MG_PER_HA = 0.01
-"""Mg ha-1 in one g m-2."""
+from bayes_rootc.units import MG_PER_HA
 
 COUNT_NAMES = {
     "k": "n_profiles", "rho": "n_density_profiles", "bnpp": "n_bnpp_sites",

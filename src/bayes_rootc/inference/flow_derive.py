@@ -53,7 +53,7 @@ def build_flow_tree(
         observed_data, constant_data, derived.
     """
     streams = [
-        np.random.default_rng(s) for s in np.random.SeedSequence(problem.spec.sampler.seed).spawn(4)
+        np.random.default_rng(s) for s in np.random.SeedSequence(problem.spec.sampler.seed).spawn(3)
     ]
     posterior = label(draws.posterior, problem)
     flat = flat_draws(posterior)

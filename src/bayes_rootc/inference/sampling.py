@@ -69,9 +69,9 @@ def compile_model(model: Any) -> Any:
     from the cache, and then a seed gives other numbers the second time.
     """
     import nutpie
-    import pytensor
+    from pytensor.configdefaults import config
 
-    with warnings.catch_warnings(), pytensor.config.change_flags(numba__fastmath=False):
+    with warnings.catch_warnings(), config.change_flags(numba__fastmath=False):
         warnings.simplefilter("ignore")
         return nutpie.compile_pymc_model(model)
 
@@ -182,7 +182,10 @@ def _wait(running: Any, sampler: SamplerSection, checkpoint: Path | None, start:
         if checkpoint is not None and now - kept >= np.clip(
             0.2 * (now - start), *CHECKPOINT_SECONDS
         ):
-            _keep(_made(running.inspect()), sampler, checkpoint)
+            with warnings.catch_warnings():  # ArviZ wonders at fewer draws than chains
+                warnings.simplefilter("ignore")
+                so_far = running.inspect()
+            _keep(_made(so_far), sampler, checkpoint)
             kept = time.monotonic()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import xarray as xr
@@ -136,7 +137,7 @@ def site_flows(
         i_bulk[:, here], share[:, here] = bulk, record.share(chunk, bulk)
         for source, values in record.root(chunk).items():
             i_root[source][:, here] = values
-    labels = _labels(joint.constants, record.dim, n)
+    labels = _labels(joint.constants, record.dim)
     return SiteFlows(kind, labels, biome, place, i_root, share, i_bulk)
 
 
@@ -145,21 +146,27 @@ def _chunk(
 ) -> _Chunk:
     size, number = joint.n_draws, KINDS[kind].number
     components = joint.constants["components"].transpose(PLACE, ...).to_numpy()[place]
+    names = _labels(joint.constants, KINDS[kind].dim)
+    places = _labels(joint.constants, PLACE)
     of_place = np.empty((size, len(site), 4))
     of_site = np.empty((size, len(site), 2 + 2 * N_LAYERS))
     for i, (p, b, q) in enumerate(zip(site, biome, place, strict=True)):
-        of_place[:, i] = _stream(seed, 0, int(q), int(b)).standard_normal((size, 4))
-        of_site[:, i] = _stream(seed, number, int(p)).standard_normal(of_site.shape[::2])
+        of_place[:, i] = _stream(seed, 0, places[q], int(b)).standard_normal((size, 4))
+        of_site[:, i] = _stream(seed, number, names[p]).standard_normal(of_site.shape[::2])
     npp = joint.constant("gridded_npp", PLACE)[place]
     return _Chunk(joint, kind, site, biome, components, npp, of_place, of_site)
 
 
-def _stream(*key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+def _stream(seed: int, number: int, name: str, *more: int) -> np.random.Generator:
+    """Random numbers of a site: its name, not its position, so that others do not change them."""
+    named = int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
+    return np.random.Generator(
+        np.random.Philox(np.random.SeedSequence((seed, number, named, *more)))
+    )
 
 
-def _labels(constants: xr.Dataset, dim: str, n: int) -> tuple[str, ...]:
-    labels = constants[dim].to_numpy() if dim in constants.coords else np.arange(1, n + 1)
+def _labels(constants: xr.Dataset, dim: str) -> tuple[str, ...]:
+    labels = constants[dim].to_numpy()  # positions where the run has no names
     return tuple(str(label) for label in labels)
 
 

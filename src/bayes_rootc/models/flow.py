@@ -156,7 +156,7 @@ def _profile_effects(draft: _Draft, level: Any, block: Any) -> Any:
     between = variable("sigma_place_k", block.joint_priors.sigma_place)
     start = np.full(len(rows.profiles), frozen(block.priors.alpha).mean())
     eta = pm.Flat("eta", dims=PROFILE, initval=start)
-    log_prior: Any = _grouped(eta - level, spread**2, between**2, rows.profile_site)
+    log_prior = _grouped(eta - level, spread**2, between**2, rows.profile_site)
     pm.Potential("eta_log_prior", log_prior)
     return eta
 
@@ -226,7 +226,7 @@ def _grouped_records(draft: _Draft, name: str, priors: Any) -> Any:
 def _add_groups(name: str, residual: Any, site: Any, between: Any, within: Any) -> None:
     spread = variable(f"sigma_place_{name}", between)
     tau = variable(f"tau_{name}", within)
-    log_density: Any = _grouped(residual, tau**2, spread**2, site)
+    log_density = _grouped(residual, tau**2, spread**2, site)
     pm.Potential(f"{name}_log_likelihood", log_density)
 
 
@@ -235,7 +235,8 @@ def _grouped(residual: Any, within: Any, between: Any, group: Any) -> Any:
     _, position = np.unique(group, return_inverse=True)
     ones = np.ones(len(position))
     terms = (residual, ones, within * ones, between, position.astype(np.int64))
-    return grouped_normal(*terms)[0]
+    log_density: Any = grouped_normal(*terms)
+    return log_density[0]
 
 
 def _bnpp(draft: _Draft, block: Any) -> None:

@@ -59,14 +59,15 @@ def _share_columns() -> list[WithTitle]:
 LOSS_TABLES: dict[str, TableRecord] = {
     "flows": TableRecord(
         "I_root, I_bulk and I_loss of each biome",
-        "Over 0-200 cm, posterior median and 95 % interval. Mean: over the sites of the biome. "
-        "Typical: its median site. These quantities are log-normal, so the mean is larger than "
-        "the typical site. Biomes that share a letter do not differ in I_loss (the 95 % interval "
-        "of the difference holds 0). “from the population”: the biome has no data of that block.",
+        "Over 0-200 cm, posterior median and 95 % interval. Mean: of the population of sites of "
+        "the biome. Typical: its typical site, without residuals. These quantities are log-normal, "
+        "so the mean is larger than the typical site. Biomes that share a letter do not differ in "
+        "I_loss (the 95 % interval of the difference holds 0). “from the population”: the biome "
+        "has no data of that block.",
         lambda run, _: loss_tables.flows_with_letters(run),
         (
             Column("biome", "biome"),
-            *(Interval(f"{key}_mean", f"{name}, mean over sites {_MG}")
+            *(Interval(f"{key}_mean", f"{name}, mean {_MG}")
               for key, name in _FLOWS.items()),
             Column("letters_mean", "letters, mean"),
             *(Interval(f"{key}_typical", f"{name}, typical site {_MG}")

@@ -21,7 +21,7 @@ from bayes_rootc.report.stored import (
 )
 from bayes_rootc.report.tables import FROM_DATA, FROM_POPULATION, basis_of, summary, without_empty
 
-AVERAGES = {"mean": "mean over sites", "typical": "typical (median) site"}
+AVERAGES = {"mean": "mean of the population", "typical": "typical site of the population"}
 FLOWS = ("i_root", "i_bulk", "i_loss")
 PROFILE = f"0-{MAX_DEPTH_CM}"
 

@@ -32,9 +32,9 @@ LOSS_FIGURES = {
     ),
     "loss_biomes": FigureRecord(
         "I_loss by biome",
-        "Mean over the sites of a biome and its typical (median) site, posterior median and 95 % "
-        "interval. Biomes that share a letter (of one colour) do not differ. “population”: the "
-        "biome has no data of that block, so its number comes from the population of biomes.",
+        "Mean and typical site (no residuals) of the population of a biome: posterior median and "
+        "95 % interval. Biomes that share a letter (of one colour) do not differ. “population”: "
+        "the biome has no data of that block, so its number comes from the population of biomes.",
         loss_biomes.draw,
         loss_biomes.data,
         needs=_ALL_BLOCKS,

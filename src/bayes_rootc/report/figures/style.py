@@ -10,6 +10,7 @@ import functools
 import io
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -145,5 +146,6 @@ def to_png(figure: Figure) -> bytes:
     with style.context(["default", _STYLE]):
         figure.set_dpi(DPI)
         # savefig would draw everything twice.
-        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
