@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from bayes_rootc.models.correlation import pairs_of
 from bayes_rootc.spec.priors import FAMILIES, Prior
 
-GROUPS_TO_CENTRE = 80
+GROUPS_TO_CENTRE = 40
 """An effect with at least this many groups of data of its own is sampled as it is (centred),
-another as a multiple of its spread (Betancourt & Girolami 2015). On the real data and simulated
-worlds: at 20 and 40 some trajectories diverge where the conditional spread is small, at 100 the
-well-known ones mix slowly."""
+another as a multiple of its spread (Betancourt & Girolami 2015). Tried with 20 to 100 on the real
+data: at 20 some diverge (at 40 a few in 10,000 where the conditional spread is small, unless steps
+are short), at 80 and 100 the means of the well-known ones mix slowly."""
 
 PROFILES_TO_CENTRE_SLOPES = 10
 """As :data:`GROUPS_TO_CENTRE`, for depth slopes: a few profiles of many layers tell them well."""
