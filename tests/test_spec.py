@@ -291,7 +291,11 @@ def test_human_scales_by_hand() -> None:
     assert lines["gamma"].human_interval == pytest.approx(
         (math.exp(-0.8224268), math.exp(0.8224268)), rel=1e-6
     )
+    # 0.5 exp(-+ 0.6 · 1.644854): 0.18637 and 1.34145
     assert lines["sigma_biome"].human_interval == pytest.approx(
+        (math.exp(0.18637), math.exp(1.34145)), rel=1e-4
+    )
+    assert lines["sigma_profile"].human_interval == pytest.approx(
         (math.exp(0.0627068), math.exp(1.9599640)), rel=1e-6
     )
     assert lines["tau"].human_interval == pytest.approx(
