@@ -15,7 +15,7 @@ from bayes_rootc.errors import DataError
 from bayes_rootc.spec.load import Spec
 from bayes_rootc.spec.turnover import TurnoverSpec
 
-DEFAULT_WORLD = 900
+DEFAULT_WORLD = 600
 """Layers of the simulated world that is fitted where there are no real data."""
 
 TABLE_NAMES = {"layers": "layers", "npp": "records of BNPP", "roots": "root profiles"}
