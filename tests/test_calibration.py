@@ -32,8 +32,6 @@ NARROWER = {
     "alpha": {"mean": -6.0, "sd": 0.7},
     "beta": {"mean": -1.2, "sd": 0.3},
     "gamma": {"sd": 0.3},
-    "sigma_biome": {"sd": 0.5},
-    "sigma_slope": {"sd": 0.3},
     "sigma_profile": {"sd": 0.8},
     "tau": {"median": 0.6, "sigma": 0.25},
 }

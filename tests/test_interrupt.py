@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import nutpie
 import pytest
+import xarray as xr
 
 from bayes_rootc.cli.main import main
-from bayes_rootc.inference.sampling import read_draws
+from bayes_rootc.errors import WriteError
+from bayes_rootc.inference import sampling
+from bayes_rootc.inference.sampling import STATISTICS, read_draws
+from bayes_rootc.spec.turnover import SamplerSection
 
 CHAINS = 2
 ENOUGH = 60
@@ -66,3 +74,37 @@ def test_stopped_fit_leaves_a_readable_partial_run(
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "PARTIAL" in page
     assert (run / "draws.nc").is_file()
+
+
+def test_a_full_disk_ends_the_sampler_and_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[bool] = []
+
+    class Running:
+        """A sampler that is never finished, as nutpie shows one."""
+
+        is_finished = False
+
+        def inspect(self) -> xr.DataTree:
+            draws = np.zeros((2, 30))
+            statistics = dict.fromkeys(STATISTICS, (("chain", "draw"), draws))
+            posterior = xr.Dataset({"tau": (("chain", "draw"), draws)})
+            return xr.DataTree.from_dict(
+                {"posterior": posterior, "sample_stats": xr.Dataset(statistics)}
+            )
+
+        def abort(self) -> None:
+            stopped.append(True)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(nutpie, "sample", lambda *_, **__: Running())
+    monkeypatch.setattr(xr.DataTree, "to_netcdf", full)
+    monkeypatch.setattr(sampling, "CHECKPOINT_SECONDS", (0.0, 0.0))
+    section = SamplerSection(chains=2, tune=100, draws=100, seed=1)
+    with pytest.raises(WriteError, match="No space left"):
+        sampling.sample(None, section, target_accept=0.9, checkpoint=tmp_path / "draws.nc")
+    assert stopped == [True]
+    assert list(tmp_path.iterdir()) == []

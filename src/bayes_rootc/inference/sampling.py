@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayes_rootc.errors import RunError, SamplingError, SamplingInterrupted
+from bayes_rootc.errors import RunError, SamplingError, SamplingInterrupted, WriteError
 from bayes_rootc.inference.progress import Progress
 from bayes_rootc.inference.store import read_tree, write_tree
 from bayes_rootc.layers import CHAIN, DRAW
@@ -139,6 +139,9 @@ def sample(
         _keep(stopped, sampler, checkpoint)
         count = 0 if stopped is None else int(_finished(stopped).sum())
         raise SamplingInterrupted(_stopped_text(count, sampler, checkpoint)) from None
+    except WriteError:  # no room for the draws, so none for the results
+        running.abort()
+        raise
     except RuntimeError as error:
         raise SamplingError(f"the sampler failed: {error}") from error
     finally:
@@ -179,9 +182,8 @@ def _wait(running: Any, sampler: SamplerSection, checkpoint: Path | None, start:
     while not _is_finished(running):
         time.sleep(POLL_SECONDS)
         now = time.monotonic()
-        if checkpoint is not None and now - kept >= np.clip(
-            0.2 * (now - start), *CHECKPOINT_SECONDS
-        ):
+        wanted = np.clip(0.2 * (now - start), *CHECKPOINT_SECONDS)
+        if checkpoint is not None and now - kept >= wanted:
             with warnings.catch_warnings():  # ArviZ wonders at fewer draws than chains
                 warnings.simplefilter("ignore")
                 so_far = running.inspect()
