@@ -12,6 +12,7 @@ import pymc as pm
 from scipy import special, stats
 
 from bayes_rootc.layers import BIOMES
+from bayes_rootc.models import flow
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.spec.parameters import population_priors
 from bayes_rootc.spec.priors import frozen
@@ -95,16 +96,41 @@ class WrittenOut:
             if name in self.value:
                 self.parts[name] = float(frozen(prior).logpdf(self.value[name]).sum())
 
-    def _effects(self, name: str, mean: Any, spread: Any) -> None:
-        """Independent effects: their density, and the Jacobian of those that are multiples."""
-        effects, sampled = self.value[name], self.value[f"{name}_multiple"]
-        mean, spread = np.broadcast_to(mean, effects.shape), np.broadcast_to(spread, effects.shape)
-        centred = np.isclose(sampled, effects, rtol=1e-12, atol=1e-14)
+    def _weight(self, name: str) -> np.ndarray:
+        """How far each entry is sampled as it is: by its data, if effects of biomes."""
+        if name == "eta":
+            return np.full(self.value[name].shape, float(self.problem.profiles_centred))
+        quantity = {"a_ratio": "d50"}.get(name, name.split("_", 1)[1])
+        if name.startswith("slopes_"):
+            n = self._squares(quantity)
+            return np.asarray(n / (n + flow.SQUARES_FOR_HALF))
+        half = flow.PROFILES_FOR_HALF if name.startswith("s_") else flow.GROUPS_FOR_HALF
+        n = self.problem.counts[quantity]
+        return np.asarray(n / (n + half))
+
+    def _squares(self, quantity: str) -> np.ndarray:
+        """Of the components over the groups of each biome: their number times their variance."""
+        site = self.problem.groups[quantity]
+        groups = pd.DataFrame(self.problem.scores[self.problem.sites.place[site]])
+        by_biome = groups.groupby(self.problem.sites.biome[site])
+        squares = by_biome.var(ddof=0).mul(by_biome.size(), axis=0)
+        return squares.reindex(range(len(BIOMES)), fill_value=0.0).to_numpy()
+
+    def _jacobian(self, name: str, mean: Any, spread: Any) -> float:
+        """Log of d effects / d sampled, the two being related as they must be."""
+        effects, weight = self.value[name], self._weight(name)
+        sampled = self.value.get(f"{name}_multiple", effects)
         np.testing.assert_allclose(
-            np.where(centred, mean, effects), np.where(centred, mean, mean + spread * sampled)
+            effects, mean + spread ** (1 - weight) * (sampled - weight * mean)
         )
-        density = stats.norm.logpdf(effects, mean, spread) + np.where(centred, 0.0, np.log(spread))
-        self.parts[f"effects {name}"] = float(density.sum())
+        return float(((1.0 - weight) * np.log(spread)).sum())
+
+    def _effects(self, name: str, mean: Any, spread: Any) -> None:
+        """Independent effects: their density, and the Jacobian of what is sampled."""
+        effects = self.value[name]
+        mean, spread = np.broadcast_to(mean, effects.shape), np.broadcast_to(spread, effects.shape)
+        density = float(stats.norm.logpdf(effects, mean, spread).sum())
+        self.parts[f"effects {name}"] = density + self._jacobian(name, mean, spread)
 
     def _correlation(self, names: list[str]) -> np.ndarray:
         """From partial correlations by their recursion, one conditioning effect at a time."""
@@ -134,17 +160,13 @@ class WrittenOut:
         covariance = correlation * np.outer(spread, spread)
         mean = np.array([value[f"alpha_{name}"] for name in names])
         effects = np.array([value[f"a_{name}"] for name in names])
-        sampled = np.array([value[f"a_{name}_multiple"] for name in names])
         density = stats.multivariate_normal(mean, covariance).logpdf(effects.T).sum()
         for i in range(len(names)):
             before = slice(0, i)
             gain = np.linalg.solve(covariance[before, before], covariance[before, i])
             expected = mean[i] + gain @ (effects[before] - mean[before, None])
             own = np.sqrt(covariance[i, i] - gain @ covariance[before, i])
-            centred = np.isclose(sampled[i], effects[i], rtol=1e-12, atol=1e-14)
-            multiple = (effects[i] - expected) / own
-            np.testing.assert_allclose(np.where(centred, effects[i], multiple), sampled[i])
-            density += (~centred).sum() * np.log(own)
+            density += self._jacobian(f"a_{names[i]}", expected, np.full(len(expected), own))
         self.parts["biome effects"] = float(density)
 
     def level(self, name: str, frame: pd.DataFrame) -> np.ndarray:
@@ -191,8 +213,6 @@ class WrittenOut:
 
     @property
     def sites_centred(self) -> bool:
-        from bayes_rootc.models import flow
-
         assert self.problem.rows is not None
         return len(np.unique(self.problem.rows.profile_site)) >= flow.SITES_TO_CENTRE
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bayes_rootc.layers import BIOME_KEYS
-from bayes_rootc.models.effects import correlation_factor, normal_effects, variable
+from bayes_rootc.models.effects import correlation_factor, data_weight, normal_effects, variable
 from bayes_rootc.spec.priors import HalfNormal, LogNormal, Normal, Prior, frozen
 
 N = len(BIOME_KEYS)
@@ -112,38 +112,45 @@ def test_density_over_matrices_is_lkj(factor_of: Any) -> None:
 MEAN, SPREAD = np.linspace(-1.0, 1.0, N), 0.3
 
 
-def effects_model(centred: np.ndarray) -> tuple[pm.Model, Any]:
+def effects_model(weight: np.ndarray) -> tuple[pm.Model, Any]:
     with pm.Model(coords={"biome": BIOME_KEYS}) as model:
         spread = pm.HalfNormal("spread", 1.0)
-        _, multiples = normal_effects("a", MEAN, spread, centred=centred, dims="biome")
+        _, multiples = normal_effects("a", MEAN, spread, weight=weight, dims="biome")
     return model, multiples
 
 
-CENTRED = {
-    "all": np.ones(N, bool),
-    "none": np.zeros(N, bool),
-    "some": np.arange(N) % 2 == 0,
+WEIGHTS = {
+    "as they are": np.ones(N),
+    "multiples": np.zeros(N),
+    "in between": np.linspace(0.0, 1.0, N),
 }
 
 
-@pytest.mark.parametrize("which", CENTRED)
+@pytest.mark.parametrize("which", WEIGHTS)
 def test_effects_have_the_same_prior_however_they_are_sampled(which: str) -> None:
     """Prior of the effects: log density of what is sampled + ln |d sampled / d effects|."""
-    centred = CENTRED[which]
-    model, multiples = effects_model(centred)
-    log_prior = model.compile_logp(vars=[model["a_multiple"]], jacobian=False, mode=QUICK)
-    value = {v.name: v for v in model.value_vars}
-    point = {"spread_log__": np.log(SPREAD)}
+    weight = WEIGHTS[which]
+    model, multiples = effects_model(weight)
+    sampled = "a" if which == "as they are" else "a_multiple"
+    log_prior = model.compile_logp(vars=[model[sampled]], jacobian=False, mode=QUICK)
     a = np.random.default_rng(2).normal(MEAN, SPREAD)
-    point["a_multiple"] = np.where(centred, a, (a - MEAN) / SPREAD)
-    of_effects = float(log_prior(point)) - (~centred).sum() * np.log(SPREAD)
+    point = {
+        "spread_log__": np.log(SPREAD),
+        sampled: weight * MEAN + SPREAD**weight * (a - MEAN) / SPREAD,
+    }
+    of_effects = float(log_prior(point)) - (1.0 - weight).sum() * np.log(SPREAD)
     assert of_effects == pytest.approx(stats.norm.logpdf(a, MEAN, SPREAD).sum())
+    names = [v.name for v in model.value_vars]
     stored = model.replace_rvs_by_values([model["a"], multiples])
-    found = pytensor.function(list(value.values()), stored, mode=QUICK)(
-        **{name: point[name] for name in value}
+    found = pytensor.function(model.value_vars, stored, mode=QUICK, on_unused_input="ignore")(
+        **{name: point[name] for name in names}
     )
     assert found[0] == pytest.approx(a)
     assert found[1] == pytest.approx((a - MEAN) / SPREAD)
+
+
+def test_weight_of_data_is_a_half_where_it_says_and_nothing_without_data() -> None:
+    assert data_weight(np.array([0, 8, 72]), 8.0).tolist() == [0.0, 0.5, 0.9]
 
 
 def test_means_and_spreads_may_be_one_for_all_or_one_each() -> None:
@@ -151,7 +158,7 @@ def test_means_and_spreads_may_be_one_for_all_or_one_each() -> None:
     with pm.Model(coords={"biome": BIOME_KEYS, "component": ("c 1", "c 2")}) as model:
         normal_effects(
             "slopes", np.array([5.0, -5.0]), 0.01,
-            centred=np.zeros((N, 2), bool), dims=("biome", "component"),
+            weight=np.zeros((N, 2)), dims=("biome", "component"),
         )  # fmt: skip
     drawn = pm.draw(model["slopes"], random_seed=1, mode=QUICK)
     assert drawn == pytest.approx(np.tile([5.0, -5.0], (N, 1)), abs=0.05)

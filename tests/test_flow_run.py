@@ -17,6 +17,7 @@ from bayes_rootc.cli.main import main
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.joint_world import simulate_inputs
 from bayes_rootc.errors import RunError
+from bayes_rootc.inference import sensitivity
 from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
 from bayes_rootc.inference.run_folder import RunFolder, read_certificate, read_inputs
 from bayes_rootc.inference.store import load_run
@@ -179,6 +180,48 @@ def test_power_scaling_is_written_with_the_fit(small_joint_fit: Fit) -> None:
     assert list(table.columns) == ["quantity", "prior", "likelihood", "likelihood_noise", "what"]
     assert {"alpha_k", "kappa", "i_loss_total_mean[tundra]"} <= set(table["quantity"])
     assert (table[["prior", "likelihood"]] >= 0.0).all(axis=None)
+
+
+def test_log_prior_of_the_correlation_is_that_of_lkj(stored: xr.DataTree, spec: Any) -> None:
+    """Of two draws: the ratio of det(R)^(eta - 1)."""
+    eta = spec.covariance.lkj_eta
+    matrix = stored["posterior"]["biome_correlation"].isel(chain=0, draw=[0, 7]).to_numpy()
+    found = stored["log_prior"]["biome_correlation"].isel(chain=0, draw=[0, 7]).to_numpy()
+    ratio = (np.linalg.det(matrix[1]) / np.linalg.det(matrix[0])) ** (eta - 1.0)
+    assert np.exp(found[1] - found[0]) == pytest.approx(ratio)
+
+
+def test_settings_are_compared_and_kept(
+    small_joint_fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every setting is fitted once, from its own specification; a second call fits nothing."""
+    run = tmp_path / "joint"
+    shutil.copytree(small_joint_fit.folder, run)
+    fitted = {}
+
+    def fit_instead(changed: Any, inputs: Inputs, folder: Path, **_: Any) -> Fit:
+        turnover = next(block for block in changed.blocks if block.model == "turnover")
+        fitted[folder.name] = turnover.atmosphere
+        shutil.copytree(small_joint_fit.folder, folder)
+        return open_run(folder)
+
+    monkeypatch.setattr(sensitivity, "fit_model", fit_instead)
+    table = sensitivity.compare_settings(run)
+    assert {name: (one.initial, one.lag) for name, one in fitted.items()} == {
+        "calibrated": ("calibrated", 0.0), "lag_5": ("constant", 5.0), "lag_10": ("constant", 10.0),
+    }  # fmt: skip
+    assert table["setting"].nunique() == 4
+    assert len(table) == 4 * len(BIOME_KEYS)
+    flow = small_joint_fit.run["derived"]["i_loss_total_mean"].sel(biome="tundra")
+    as_fitted = table[(table["setting"] == "as fitted") & (table["biome"] == "tundra")].iloc[0]
+    assert as_fitted["i_loss_total_mean"] == pytest.approx(float(flow.median()), rel=1e-6)
+    assert (table["loss_share_mean_q025"] <= table["loss_share_mean_q975"]).all()
+    pd.testing.assert_frame_equal(pd.read_csv(run / "settings.csv"), table)
+
+    fitted.clear()
+    monkeypatch.setattr(sensitivity, "is_current", lambda *_: True)
+    sensitivity.compare_settings(run)
+    assert fitted == {}
 
 
 def test_current_run_is_recognised(small_joint_fit: Fit, spec: Any, world: Inputs) -> None:

@@ -60,6 +60,9 @@ DRAW_KEPT, COMPONENT, VARIABLE = "draw_kept", "component", "variable"
 EFFECT, EFFECT_OTHER = "effect", "effect_other"
 PLACE, NPP_SITE, ROOT_PROFILE = "place", "npp_site", "root_profile"
 
+CORRELATION = "biome_correlation"
+"""Variable that holds the correlation of the biome effects of two quantities."""
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -78,6 +81,9 @@ _EFFECTS = {
 }
 EFFECTS = tuple(_EFFECTS)
 """Quantities with one effect a biome, in the order of their joint covariance."""
+
+EFFECT_OF = dict(zip(("turnover", "stock", "bnpp", "f_bnpp", "roots"), EFFECTS, strict=True))
+"""Block of the joint model → the quantity whose biome effects it holds."""
 
 
 def _level_variables(name: str, effect: Effect) -> dict[str, Variable]:
@@ -220,7 +226,7 @@ VARIABLES = {
         "1", "standard deviation of ln ln(D95/D50) between sites of a biome"
     ),
     "tau_ratio": Variable("1", "standard deviation of ln ln(D95/D50) within a site"),
-    "biome_correlation": Variable("1", "correlation of the biome effects of two quantities"),
+    CORRELATION: Variable("1", "correlation of the biome effects of two quantities"),
     # their data, and what follows for layers and sites
     "bnpp_observed": Variable("ln Mg C ha-1 yr-1", "ln BNPP of a record"),
     "f_bnpp_observed": Variable("logit 1", "logit BNPP/NPP of a record"),

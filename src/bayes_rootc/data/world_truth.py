@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayes_rootc.errors import DataError
-from bayes_rootc.layers import BIOME_KEYS, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS, CORRELATION, EFFECTS
 from bayes_rootc.units import Floats
 
 DEFAULT_TRUTH: dict[str, float] = {
@@ -35,7 +35,6 @@ GAMMA_SD = {"k": 0.12, "rho": 0.06, "bnpp": 0.12, "f_bnpp": 0.12, "d50": 0.12}
 """Spread of the effects of components, drawn unless given."""
 
 GAMMAS = tuple(f"gamma_{name}" for name in EFFECTS)
-CORRELATION = "biome_correlation"
 
 
 def population_of(truth: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,15 @@ from bayes_rootc.inference.flow_levels import (
 )
 from bayes_rootc.inference.predictive import flat_draws, layer_log_likelihood
 from bayes_rootc.inference.sampling import Draws
-from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW, EFFECT, EFFECT_OTHER, STANDARD_LAYERS
+from bayes_rootc.layers import (
+    BIOME_KEYS,
+    CHAIN,
+    CORRELATION,
+    DRAW,
+    EFFECT,
+    EFFECT_OTHER,
+    STANDARD_LAYERS,
+)
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION, correlation_matrix
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.models.flows import biome_flows
@@ -96,7 +104,7 @@ def label(posterior: xr.Dataset, problem: FlowProblem) -> xr.Dataset:
         matrix = correlation_matrix(partial, len(problem.counts))
         index = f"{PARTIAL_CORRELATION}_dim_0"
         posterior = posterior.drop_vars([PARTIAL_CORRELATION, index], errors="ignore").assign(
-            biome_correlation=((CHAIN, DRAW, EFFECT, EFFECT_OTHER), matrix)
+            {CORRELATION: ((CHAIN, DRAW, EFFECT, EFFECT_OTHER), matrix)}
         )
     return posterior.assign_coords(
         {name: values for name, values in labels.items() if name in posterior.dims}
@@ -149,12 +157,16 @@ def _log_likelihood(
 
 
 def _log_prior(problem: FlowProblem, posterior: xr.Dataset) -> dict[str, Any]:
-    """Log prior density of every population parameter, summed over components."""
+    """Log prior density of every population parameter (summed over components) and correlation."""
     found = {}
     for name, prior in population_priors(problem.spec).items():
         if name in posterior:
             values = frozen(prior).logpdf(posterior[name].to_numpy())
             found[name] = ((CHAIN, DRAW), values.reshape(*values.shape[:2], -1).sum(axis=2))
+    if CORRELATION in posterior:
+        # LKJ(eta): det(R)^(eta - 1), but for a constant (Lewandowski et al. 2009).
+        _, log_det = np.linalg.slogdet(posterior[CORRELATION].to_numpy())
+        found[CORRELATION] = ((CHAIN, DRAW), (problem.spec.covariance.lkj_eta - 1.0) * log_det)
     return found
 
 

@@ -14,6 +14,7 @@ from bayes_rootc.inference.derive import build_tree
 from bayes_rootc.inference.flow_derive import biome_level, build_flow_tree, label
 from bayes_rootc.inference.gate import population
 from bayes_rootc.inference.sampling import Draws
+from bayes_rootc.layers import CORRELATION
 from bayes_rootc.models.assemble import Problem, assemble
 from bayes_rootc.models.design import Design
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow
@@ -109,7 +110,7 @@ def flow_acceptance(sampler: SamplerSection, problem: FlowProblem) -> float:
 def _flow_diagnosed(problem: FlowProblem, posterior: xr.Dataset) -> xr.Dataset:
     posterior = label(posterior, problem)
     effects = [f"{letter}_{name}" for name in problem.counts for letter in ("a", "s")]
-    wanted = (*population_priors(problem.spec), *effects, "a_ratio", "biome_correlation")
+    wanted = (*population_priors(problem.spec), *effects, "a_ratio", CORRELATION)
     flows = biome_level(problem, posterior)
     gated = [name for name in GATED_FLOWS if name in flows]
     return posterior[[name for name in wanted if name in posterior]].merge(flows[gated])

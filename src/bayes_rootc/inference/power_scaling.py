@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_rootc.files import replacing
-from bayes_rootc.layers import CHAIN, DRAW
+from bayes_rootc.layers import CHAIN, CORRELATION, DRAW
 
 THRESHOLD = 0.05
 """Of power scaling: below it, priors (likelihood) hardly move the posterior [1]_.
@@ -37,7 +37,8 @@ def power_scaling(run: xr.DataTree) -> pd.DataFrame:
         shows for a likelihood that knows nothing (below or near it, it says nothing either); what:
         ``fine``, or ``the prior matters``.
     """
-    scalars = [str(name) for name in run["log_prior"].data_vars]
+    # A correlation matrix is part of the prior, but its entries are none of the quantities.
+    scalars = [str(name) for name in run["log_prior"].data_vars if name != CORRELATION]
     posterior = run["posterior"].to_dataset()[scalars]
     derived = run["derived"].to_dataset()
     flows = [name for name in POWER_SCALED if name in derived]

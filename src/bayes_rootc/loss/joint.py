@@ -10,11 +10,8 @@ import numpy as np
 import xarray as xr
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW, DRAW_KEPT, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW, DRAW_KEPT, EFFECT_OF, EFFECTS
 from bayes_rootc.units import Floats
-
-BLOCKS = dict(zip(EFFECTS, ("turnover", "stock", "bnpp", "f_bnpp", "roots"), strict=True))
-"""Quantity → the block that it comes from."""
 
 SCALARS = (
     "kappa", "sigma_place_k", "sigma_profile_k", "tau_k", "sigma_place_rho", "sigma_profile_rho",
@@ -124,7 +121,7 @@ def require_joint(run: xr.DataTree) -> None:
             have = ", ".join(run.children) or "none"
             raise RunError(f"run: group {name} is missing; it has {have}: fit the model again")
     posterior = run["posterior"].to_dataset()
-    lacking = [block for effect, block in BLOCKS.items() if f"a_{effect}" not in posterior]
+    lacking = [block for block, effect in EFFECT_OF.items() if f"a_{effect}" not in posterior]
     if lacking:
         model = run.attrs.get("model", "unknown")
         raise RunError(

@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 from bayes_rootc.models.correlation import pairs_of
 from bayes_rootc.spec.priors import FAMILIES, Prior
 
-GROUPS_TO_CENTRE = 40
-"""An effect with at least this many groups of data of its own is sampled as it is (centred),
-another as a multiple of its spread (Betancourt & Girolami 2015). Tried with 20 to 100 on the real
-data: at 20 some diverge (at 40 a few in 10,000 where the conditional spread is small, unless steps
-are short), at 80 and 100 the means of the well-known ones mix slowly."""
+GROUPS_FOR_HALF = 8.0
+"""Groups of data at which an effect is sampled half as it is, half as a multiple of its spread;
+about the ratio of the variance between groups within a biome to that between biomes."""
 
-PROFILES_TO_CENTRE_SLOPES = 10
-"""As :data:`GROUPS_TO_CENTRE`, for depth slopes: a few profiles of many layers tell them well."""
+SQUARES_FOR_HALF = 150.0
+"""As :data:`GROUPS_FOR_HALF`, for slopes of components, in which biomes differ less: the sum of
+squares of the component over the groups of the biome."""
+
+PROFILES_FOR_HALF = 4.0
+"""As :data:`GROUPS_FOR_HALF`, for depth slopes: a few profiles of many layers tell them well."""
 
 SITES_TO_CENTRE = 200
-"""As :data:`GROUPS_TO_CENTRE`, for the effects of sites: so many keep their spread away from 0."""
+"""With at least so many sites with several profiles, their effects are sampled as they are: so
+many keep their spread away from 0."""
 
 
 def variable(name: str, prior: Prior, **kwargs: Any) -> Any:
@@ -31,18 +34,28 @@ def variable(name: str, prior: Prior, **kwargs: Any) -> Any:
     return getattr(pm, family.pymc_name)(name, **family.pymc_arguments(prior), **kwargs)
 
 
+def data_weight(counts: NDArray[Any], half: float) -> NDArray[np.float64]:
+    """Weight in [0, 1) that an effect's own data have: ``counts`` / (``counts`` + ``half``)."""
+    return np.asarray(counts / (counts + half), dtype=np.float64)
+
+
 def normal_effects(
-    name: str, mean: Any, spread: Any, *, centred: NDArray[np.bool_], dims: str | tuple[str, ...]
+    name: str, mean: Any, spread: Any, *, weight: NDArray[np.float64], dims: str | tuple[str, ...]
 ) -> tuple[Any, Any]:
     """Independent effects N(mean, spread), and the same as multiples of their spread.
+
+    Sampled is s ~ N(w mean, spread^w), of which the effect is mean + spread^(1 - w) (s - w mean):
+    with w = 1 the effect itself (centred), with w = 0 the multiple; in between is best where
+    data and prior tell an effect about as well (partial non-centring; Papaspiliopoulos, Roberts &
+    Skoeld 2007, Statistical Science 22, 59-73).
 
     Parameters
     ----------
     name : str
     mean, spread : tensor
-        Broadcast to the shape of ``centred``.
-    centred : ndarray of bool
-        Which entries are sampled as they are; the prior is the same either way.
+        Broadcast to the shape of ``weight``.
+    weight : ndarray
+        The w of each entry, 0 to 1; the prior of the effects is the same with any.
     dims : str or tuple of str
 
     Returns
@@ -50,20 +63,16 @@ def normal_effects(
     effects, multiples : tensor
         ``effects`` is stored under ``name``.
     """
-    shape = centred.shape
-    if not centred.any():
+    if not weight.any():
         multiples = pm.Normal(f"{name}_multiple", 0.0, 1.0, dims=dims)
         return pm.Deterministic(name, mean + spread * multiples, dims=dims), multiples
-    mean, spread = mean + pt.zeros(shape), spread + pt.zeros(shape)
-    sampled = pm.Normal(
-        f"{name}_multiple",
-        pt.switch(centred, mean, 0.0),
-        pt.switch(centred, spread, 1.0),
-        dims=dims,
-    )
-    effects = pt.switch(centred, sampled, mean + spread * sampled)
-    multiples = pt.switch(centred, (sampled - mean) / spread, sampled)
-    return pm.Deterministic(name, effects, dims=dims), multiples
+    if (weight == 1.0).all():
+        effects = pm.Normal(name, mean, spread, dims=dims)
+        return effects, (effects - mean) / spread
+    scale = pt.pow(spread, weight)
+    sampled = pm.Normal(f"{name}_multiple", weight * mean, scale, dims=dims)
+    multiples = (sampled - weight * mean) / scale
+    return pm.Deterministic(name, mean + spread * multiples, dims=dims), multiples
 
 
 def correlation_factor(name: str, n: int, eta: float) -> list[list[Any]]:

@@ -16,20 +16,21 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import shared
 
-from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, PROFILE
+from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT_OF, PROFILE
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION
 from bayes_rootc.models.effects import (
-    GROUPS_TO_CENTRE,
-    PROFILES_TO_CENTRE_SLOPES,
+    GROUPS_FOR_HALF,
+    PROFILES_FOR_HALF,
     SITES_TO_CENTRE,
+    SQUARES_FOR_HALF,
     correlation_factor,
+    data_weight,
     normal_effects,
     variable,
 )
 from bayes_rootc.models.flow_problem import FlowProblem, density_terms
 from bayes_rootc.models.grouped_op import grouped_normal
 from bayes_rootc.models.quadrature_op import log_marginal
-from bayes_rootc.spec.parameters import EFFECT_OF
 from bayes_rootc.spec.priors import frozen
 
 
@@ -78,13 +79,11 @@ def _site_levels(problem: FlowProblem) -> dict[str, Any]:
     for name, effect in effects.items():
         level[name] = effect[biome]
         if problem.components.names:
-            priors = problem.level_priors(name)
-            mean = variable(f"gamma_{name}", priors.gamma, dims=COMPONENT)
-            spread = variable(f"sigma_gamma_{name}", priors.sigma_gamma)
-            # Biomes differ in their slopes by less than the data of any of them can tell.
-            never = np.zeros((len(BIOME_KEYS), len(problem.components.names)), bool)
+            mean = variable(f"gamma_{name}", problem.level_prior(name, "gamma"), dims=COMPONENT)
+            spread = variable(f"sigma_gamma_{name}", problem.level_prior(name, "sigma_gamma"))
+            weight = data_weight(problem.squares(name), SQUARES_FOR_HALF)
             slopes, _ = normal_effects(
-                f"slopes_{name}", mean, spread, centred=never, dims=(BIOME, COMPONENT)
+                f"slopes_{name}", mean, spread, weight=weight, dims=(BIOME, COMPONENT)
             )
             level[name] = level[name] + (slopes[biome] * scores).sum(axis=1)
     return level
@@ -101,16 +100,15 @@ def _biome_effects(problem: FlowProblem) -> dict[str, Any]:
     effects: dict[str, Any] = {}
     multiples: list[Any] = []
     for i, name in enumerate(names):
-        priors = problem.level_priors(name)
-        mean = variable(f"alpha_{name}", priors.alpha)
-        spread = variable(f"sigma_biome_{name}", priors.sigma_biome)
+        mean = variable(f"alpha_{name}", problem.level_prior(name, "alpha"))
+        spread = variable(f"sigma_biome_{name}", problem.level_prior(name, "sigma_biome"))
         known = [factor[i][j] * multiples[j] for j in range(i)] if together else []
         conditional = mean + spread * sum(known, pt.zeros(len(BIOME_KEYS)))
         effects[name], multiple = normal_effects(
             f"a_{name}",
             conditional,
             spread * factor[i][i],
-            centred=problem.counts[name] >= GROUPS_TO_CENTRE,
+            weight=data_weight(problem.counts[name], GROUPS_FOR_HALF),
             dims=BIOME,
         )
         multiples.append(multiple)
@@ -121,8 +119,8 @@ def _depth_slopes(draft: _Draft, name: str, priors: Any) -> Any:
     """Depth slopes of the biomes, N(beta, sigma_slope)."""
     mean = variable(f"beta_{name}", priors.beta)
     spread = variable(f"sigma_slope_{name}", priors.sigma_slope)
-    centred = draft.problem.counts[name] >= PROFILES_TO_CENTRE_SLOPES
-    return normal_effects(f"s_{name}", mean, spread, centred=centred, dims=BIOME)[0]
+    weight = data_weight(draft.problem.counts[name], PROFILES_FOR_HALF)
+    return normal_effects(f"s_{name}", mean, spread, weight=weight, dims=BIOME)[0]
 
 
 def _place_effect(draft: _Draft, name: str, prior: Any) -> Any:
@@ -150,8 +148,8 @@ def _profile_effects(draft: _Draft, level: Any, block: Any) -> Any:
     centred = problem.profiles_centred
     if not (centred and problem.is_nested):
         place = _place_effect(draft, "k", block.joint_priors.sigma_place)
-        entries = np.full(len(rows.profiles), centred)
-        return normal_effects("eta", level + place, spread, centred=entries, dims=PROFILE)[0]
+        weight = np.full(len(rows.profiles), float(centred))
+        return normal_effects("eta", level + place, spread, weight=weight, dims=PROFILE)[0]
     # The effects of places integrated out: sampled, they and their spread mix slowly.
     between = variable("sigma_place_k", block.joint_priors.sigma_place)
     start = np.full(len(rows.profiles), frozen(block.priors.alpha).mean())
@@ -252,8 +250,8 @@ def _roots(draft: _Draft, block: Any) -> None:
     residual = _grouped_records(draft, "d50", priors)
     mean = variable("alpha_ratio", priors.alpha_ratio)
     spread = variable("sigma_biome_ratio", priors.sigma_biome_ratio)
-    centred = problem.counts["d50"] >= GROUPS_TO_CENTRE
-    level, _ = normal_effects("a_ratio", mean, spread, centred=centred, dims=BIOME)
+    weight = data_weight(problem.counts["d50"], GROUPS_FOR_HALF)
+    level, _ = normal_effects("a_ratio", mean, spread, weight=weight, dims=BIOME)
     regression = variable("ratio_d50", priors.ratio_d50)
     records = problem.records["ratio"]
     left = records.y - level[problem.sites.biome[records.site]] - regression * residual

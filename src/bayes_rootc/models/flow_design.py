@@ -188,8 +188,3 @@ def ratio_records(roots: pd.DataFrame, sites: Sites) -> Records:
 def _records(frame: pd.DataFrame, sites: Sites, y: Floats) -> Records:
     known = np.flatnonzero(np.isfinite(y))
     return Records(known, site_of(frame.iloc[known], sites), y[known])
-
-
-def sites_with_data(groups: NDArray[np.intp], sites: Sites) -> Index:
-    """Count the sites with data in each of the nine biomes, shape (9,)."""
-    return np.bincount(sites.biome[np.unique(groups)], minlength=len(BIOMES))

@@ -11,7 +11,7 @@ import numpy as np
 from bayes_rootc.data.components import Components, learn_components
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.errors import DataError
-from bayes_rootc.layers import BIOME_KEYS, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS, EFFECT_OF, EFFECTS
 from bayes_rootc.models.assemble import LayerLikelihood, layer_likelihood
 from bayes_rootc.models.design import LAYERS_A_PROFILE_TO_CENTRE, PROFILES_TO_CENTRE, Index
 from bayes_rootc.models.flow_design import (
@@ -26,10 +26,9 @@ from bayes_rootc.models.flow_design import (
     layer_rows,
     list_sites,
     ratio_records,
-    sites_with_data,
 )
 from bayes_rootc.spec.joint import Block, FlowModel
-from bayes_rootc.spec.parameters import EFFECT_OF
+from bayes_rootc.spec.priors import Prior
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
 
@@ -58,8 +57,8 @@ class FlowProblem:
         None without stock.
     records : mapping
         ``bnpp``, ``f_bnpp``, ``d50``, ``ratio``: those whose block is there.
-    counts : mapping
-        Quantity → sites (profiles, where they are the groups) with data by biome, shape (9,).
+    groups : mapping
+        Quantity → site of each group of its data: of each profile, or each site with records.
     notes : tuple of str
     """
 
@@ -72,7 +71,7 @@ class FlowProblem:
     likelihood: LayerLikelihood | None
     density: DensityRows | None
     records: Mapping[str, Records]
-    counts: Mapping[str, Index]
+    groups: Mapping[str, Index]
     notes: tuple[str, ...]
 
     @property
@@ -85,6 +84,26 @@ class FlowProblem:
     def site_scores(self) -> Floats:
         """Components of the sites, shape (S, C)."""
         return self.scores[self.sites.place]
+
+    @property
+    def counts(self) -> dict[str, Index]:
+        """Quantity → groups of data by biome, shape (9,)."""
+        biome = self.sites.biome
+        return {
+            name: np.bincount(biome[site], minlength=len(BIOME_KEYS))
+            for name, site in self.groups.items()
+        }
+
+    def squares(self, name: str) -> Floats:
+        """Sums of squares of the components about their mean in each biome, shape (9, C).
+
+        As much as the groups of a quantity can tell of its slopes.
+        """
+        biome, scores = self.sites.biome[self.groups[name]], self.site_scores[self.groups[name]]
+        found = np.zeros((len(BIOME_KEYS), scores.shape[1]))
+        for b in np.unique(biome):
+            found[b] = ((scores[biome == b] - scores[biome == b].mean(axis=0)) ** 2).sum(axis=0)
+        return found
 
     @property
     def npp_sites(self) -> Index:
@@ -100,10 +119,15 @@ class FlowProblem:
         ]
         return float(options[0].reference_depth_cm) if options else 0.0
 
-    def level_priors(self, effect: str) -> Any:
-        """Priors of the level of a quantity: alpha, gamma, sigma_gamma, sigma_biome."""
-        block = next(self.blocks[name] for name, known in EFFECT_OF.items() if known == effect)
-        return _LevelPriors(block)
+    def level_prior(self, effect: str, name: str) -> Prior:
+        """Prior ``name`` (alpha, gamma, sigma_gamma, sigma_biome) of the level of a quantity.
+
+        What a block has only jointly stands in a section of its own.
+        """
+        block: Any = next(self.blocks[b] for b, known in EFFECT_OF.items() if known == effect)
+        own = getattr(block.priors, name, None)
+        found: Prior = own if own is not None else getattr(block.joint_priors, name)
+        return found
 
     @property
     def is_nested(self) -> bool:
@@ -119,18 +143,6 @@ class FlowProblem:
             return False
         n = len(self.rows.profiles)
         return n >= PROFILES_TO_CENTRE and len(self.rows.profile) >= LAYERS_A_PROFILE_TO_CENTRE * n
-
-
-class _LevelPriors:
-    """One view of the priors of a level, wherever a block's file keeps them."""
-
-    def __init__(self, block: Block) -> None:
-        joint: Any = getattr(block, "joint_priors", None)
-        self.alpha = block.priors.alpha
-        self.gamma = block.priors.gamma
-        self.sigma_biome = block.priors.sigma_biome
-        own = getattr(block.priors, "sigma_gamma", None)
-        self.sigma_gamma = own if own is not None else joint.sigma_gamma
 
 
 def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
@@ -150,17 +162,12 @@ def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
         for block, effect, make, table in RECORDS
         if block in blocks
     }
-    counts = {
-        name: sites_with_data(records[name].site, sites) for name in records if name in EFFECTS
-    }
-    if rows is not None:
-        biome = sites.biome[rows.profile_site]
-        if likelihood is not None:
-            counts["k"] = np.bincount(biome, minlength=len(BIOME_KEYS))
-        if density is not None:
-            known = np.unique(rows.profile[density.layer])
-            counts["rho"] = np.bincount(biome[known], minlength=len(BIOME_KEYS))
-    empty = [name for name, count in counts.items() if not count.sum()]
+    groups = {name: np.unique(records[name].site) for name in records if name in EFFECTS}
+    if rows is not None and likelihood is not None:
+        groups["k"] = rows.profile_site
+    if rows is not None and density is not None:
+        groups["rho"] = rows.profile_site[np.unique(rows.profile[density.layer])]
+    empty = [name for name, of_groups in groups.items() if not len(of_groups)]
     if empty:
         raise DataError(f"{inputs.origin}: no data for {', '.join(empty)}; leave out its block")
     return FlowProblem(
@@ -173,7 +180,7 @@ def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
         likelihood=likelihood,
         density=density,
         records=records,
-        counts={name: counts[name] for name in EFFECTS if name in counts},
+        groups={name: groups[name] for name in EFFECTS if name in groups},
         notes=(*inputs.notes, *components.notes),
     )
 

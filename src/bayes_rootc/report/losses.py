@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_rootc.layers import EFFECT_OF
 from bayes_rootc.loss.estimates import ESTIMATES, FLOWS, all_site_flows, summarise
-from bayes_rootc.loss.joint import BLOCKS
 from bayes_rootc.loss.sites import SiteFlows
 from bayes_rootc.loss.tables import depth_table, loss_table
 from bayes_rootc.report.stored import Floats, has
@@ -26,7 +26,7 @@ SMOOTHING = 1.2  # bins
 
 def lacking_blocks(run: xr.DataTree) -> list[str]:
     """Blocks without which nothing can be said of losses."""
-    return [block for name, block in BLOCKS.items() if not has(run, f"posterior/a_{name}")]
+    return [block for block, name in EFFECT_OF.items() if not has(run, f"posterior/a_{name}")]
 
 
 def with_losses(run: xr.DataTree, seed: int | None = None) -> xr.DataTree:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from bayes_rootc.layers import EFFECTS
+from bayes_rootc.layers import EFFECT_OF
 from bayes_rootc.spec.joint import FlowModel
 from bayes_rootc.spec.priors import Prior
-
-EFFECT_OF = dict(zip(("turnover", "stock", "bnpp", "f_bnpp", "roots"), EFFECTS, strict=True))
-"""Block → the quantity whose biome effects it holds."""
 
 OWN_NAMES = (
     "bd_intercept", "bd_slope", "bd_depth", "tau_bd", "kappa",
