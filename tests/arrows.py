@@ -20,7 +20,7 @@ LEVELS = (
     ("errors",),
     ("units", "layers", "files", "version"),
     ("spec",),
-    ("radiocarbon",),
+    ("radiocarbon", "learning"),
     ("data",),
     ("models",),
     ("inference",),

@@ -21,6 +21,7 @@ from bayes_rootc.spec.joint import (
     RootsSpec,
     StockSpec,
 )
+from bayes_rootc.spec.learning import LearningSpec
 from bayes_rootc.spec.locate import find_model
 from bayes_rootc.spec.turnover import TurnoverSpec
 
@@ -126,19 +127,39 @@ def parse_spec(content: dict[str, Any], where: str = "spec") -> Spec:
     if not isinstance(name, str) or name not in SPECS:
         valid = ", ".join(f'"{known}"' for known in SPECS)
         raise SpecError(f"{where}: model = {name!r} is unknown; it must be one of {valid}")
+    return _validated(SPECS[name], content, where)
+
+
+def load_learning(path: Path | str) -> LearningSpec:
+    """Read and check a learning file such as ``models/learning.toml``.
+
+    Raises
+    ------
+    SpecError
+        As :func:`load_spec`, and if ``model`` is another than ``learning``.
+    """
+    content = _read_toml(Path(path))
+    if content.get("model") != "learning":
+        raise SpecError(
+            f'{path}: model = {content.get("model")!r} is not for this; it must be "learning"'
+        )
+    return _validated(LearningSpec, content, str(path))
+
+
+def _validated[View: BaseModel](view: type[View], content: dict[str, Any], where: str) -> View:
     try:
-        return SPECS[name].model_validate(content)
+        return view.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(issue, SPECS[name]) for issue in error.errors()]
+        lines = [_explain(issue, view) for issue in error.errors()]
         raise SpecError("\n".join(f"{where}: {line}" for line in lines)) from None
 
 
-def dump_spec(spec: Spec) -> dict[str, Any]:
+def dump_spec(spec: BaseModel) -> dict[str, Any]:
     """Return the specification as a plain dictionary that :func:`parse_spec` reads back."""
     return spec.model_dump(mode="json", by_alias=True)
 
 
-def spec_hash(spec: Spec) -> str:
+def spec_hash(spec: BaseModel) -> str:
     """Return the sha256 of the specification's canonical JSON: same meaning, same hash."""
     return sha256_of_text(json.dumps(dump_spec(spec), sort_keys=True, ensure_ascii=False))
 
