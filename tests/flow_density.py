@@ -76,9 +76,7 @@ class WrittenOut:
                 self._effects(name, value[mean], value[spread])
         for name in problem.counts:
             if f"slopes_{name}" in value:
-                self._effects(
-                    f"slopes_{name}", value[f"gamma_{name}"], value[f"sigma_gamma_{name}"]
-                )
+                self._slopes(name)
         if "eta" in value:
             self._turnover()
         if problem.density is not None:
@@ -94,7 +92,10 @@ class WrittenOut:
     def _priors(self) -> None:
         for name, prior in population_priors(self.problem.spec).items():
             if name in self.value:
-                self.parts[name] = float(frozen(prior).logpdf(self.value[name]).sum())
+                value = self.value[name]
+                if name.startswith("gamma_"):  # weights of prior means are lambda_*
+                    value = value[: self.problem.components.n_grid]
+                self.parts[name] = float(frozen(prior).logpdf(value).sum())
 
     def _weight(self, name: str) -> np.ndarray:
         """How far each entry is sampled as it is: by its data, if effects of biomes."""
@@ -111,26 +112,38 @@ class WrittenOut:
     def _squares(self, quantity: str) -> np.ndarray:
         """Of the components over the groups of each biome: their number times their variance."""
         site = self.problem.groups[quantity]
-        groups = pd.DataFrame(self.problem.scores[self.problem.sites.place[site]])
+        scores = self.problem.scores[:, : self.problem.components.n_grid]
+        groups = pd.DataFrame(scores[self.problem.sites.place[site]])
         by_biome = groups.groupby(self.problem.sites.biome[site])
         squares = by_biome.var(ddof=0).mul(by_biome.size(), axis=0)
         return squares.reindex(range(len(BIOMES)), fill_value=0.0).to_numpy()
 
-    def _jacobian(self, name: str, mean: Any, spread: Any) -> float:
+    def _jacobian(self, name: str, effects: np.ndarray, mean: Any, spread: Any) -> float:
         """Log of d effects / d sampled, the two being related as they must be."""
-        effects, weight = self.value[name], self._weight(name)
+        weight = self._weight(name)
         sampled = self.value.get(f"{name}_multiple", effects)
         np.testing.assert_allclose(
             effects, mean + spread ** (1 - weight) * (sampled - weight * mean)
         )
         return float(((1.0 - weight) * np.log(spread)).sum())
 
-    def _effects(self, name: str, mean: Any, spread: Any) -> None:
+    def _effects(self, name: str, mean: Any, spread: Any, n: int | None = None) -> None:
         """Independent effects: their density, and the Jacobian of what is sampled."""
-        effects = self.value[name]
+        effects = self.value[name] if n is None else self.value[name][:, :n]
         mean, spread = np.broadcast_to(mean, effects.shape), np.broadcast_to(spread, effects.shape)
         density = float(stats.norm.logpdf(effects, mean, spread).sum())
-        self.parts[f"effects {name}"] = density + self._jacobian(name, mean, spread)
+        self.parts[f"effects {name}"] = density + self._jacobian(name, effects, mean, spread)
+
+    def _slopes(self, name: str) -> None:
+        """Effects of grid components; those of prior means are the same in all biomes."""
+        value, n = self.value, self.problem.components.n_grid
+        if n:
+            mean, spread = value[f"gamma_{name}"][:n], value[f"sigma_gamma_{name}"]
+            self._effects(f"slopes_{name}", mean, spread, n)
+        for c, component in enumerate(self.problem.components.names[n:], start=n):
+            own = component == f"prior mean {name}"
+            expected = value[f"lambda_{name}"] if own else 0.0
+            np.testing.assert_array_equal(value[f"slopes_{name}"][:, c], expected)
 
     def _correlation(self, names: list[str]) -> np.ndarray:
         """From partial correlations by their recursion, one conditioning effect at a time."""
@@ -166,7 +179,9 @@ class WrittenOut:
             gain = np.linalg.solve(covariance[before, before], covariance[before, i])
             expected = mean[i] + gain @ (effects[before] - mean[before, None])
             own = np.sqrt(covariance[i, i] - gain @ covariance[before, i])
-            density += self._jacobian(f"a_{names[i]}", expected, np.full(len(expected), own))
+            density += self._jacobian(
+                f"a_{names[i]}", effects[i], expected, np.full(len(expected), own)
+            )
         self.parts["biome effects"] = float(density)
 
     def level(self, name: str, frame: pd.DataFrame) -> np.ndarray:

@@ -92,6 +92,34 @@ def test_density_without_components(small_world: Inputs) -> None:
     expect_written_out(problem, 3)
 
 
+@pytest.mark.parametrize("grid", [True, False], ids=["and components", "alone"])
+def test_density_with_prior_means(small_world: Inputs, grid: bool) -> None:
+    """Each quantity follows its own prediction, with one weight in all biomes."""
+    nothing: dict[str, Any] = {"climate": [], "soil": [], "topography": [], "log": []}
+    content = dump_spec(joint_spec(**({} if grid else nothing)))
+    spec = parse_spec(content | {"prior_means": {"run": "runs/learning"}})
+    rng = np.random.default_rng(8)
+    predicted = {f"prior_{name}": rng.standard_normal(len(small_world.places)) for name in
+                 ("k", "rho", "bnpp")}  # fmt: skip
+    predicted["prior_k"][2] = np.nan
+    problem = assemble_flow(
+        spec, replace(small_world, places=small_world.places.assign(**predicted))
+    )
+    assert problem.components.names[-3:] == ("prior mean k", "prior mean rho", "prior mean bnpp")
+    scores = problem.scores[:, -3]
+    assert scores[2] == 0.0
+    assert scores[3] == pytest.approx(predicted["prior_k"][3] - np.nanmean(predicted["prior_k"]))
+    names = {variable.name for variable in build_flow_model(problem).free_RVs}
+    assert {name for name in names if "lambda" in name} == {"lambda_k", "lambda_rho", "lambda_bnpp"}
+    expect_written_out(problem, 12)
+
+
+def test_prior_means_that_are_not_there_are_asked_for(small_world: Inputs) -> None:
+    content = dump_spec(joint_spec()) | {"prior_means": {"run": "runs/learning"}}
+    with pytest.raises(DataError, match=r"has no prior means of k, .* prior_means\.run = runs/l"):
+        assemble_flow(parse_spec(content), small_world)
+
+
 def test_gradient_is_that_of_finite_differences(small_world: Inputs) -> None:
     """Along one direction that moves every parameter, latent effects included."""
     model = build_flow_model(assemble_flow(joint_spec(), small_world))

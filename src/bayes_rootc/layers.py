@@ -92,6 +92,7 @@ def _level_variables(name: str, effect: Effect) -> dict[str, Variable]:
     return {
         f"alpha_{name}": Variable(effect.units, f"{scale} of the typical biome"),
         f"gamma_{name}": Variable("1", f"effect of one unit of a component on {scale}"),
+        f"lambda_{name}": Variable("1", f"weight of the predicted {scale} of other places"),
         f"sigma_gamma_{name}": Variable(
             "1", f"standard deviation of the effects of a component on {scale} between biomes"
         ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,11 @@ class Components:
     loadings: Floats
     variance: Floats
     notes: tuple[str, ...]
+
+    @property
+    def n_grid(self) -> int:
+        """Number of components of grid variables; predictions follow them."""
+        return sum(group != PRIOR_GROUP for group in self.groups)
 
     def apply(self, places: pd.DataFrame) -> Floats:
         """Scores at places, unit variance over those that were learned from.
@@ -118,6 +124,44 @@ def learn_components(places: pd.DataFrame, section: CovariatesSection) -> Compon
         loadings=np.concatenate([np.zeros((0, len(wanted))), *loadings]),
         variance=np.concatenate([np.zeros(0), *variances]),
         notes=tuple(notes),
+    )
+
+
+PRIOR_GROUP = "prior mean"
+"""Group of the components that are predictions of a learning run."""
+
+
+def add_predictions(
+    components: Components, places: pd.DataFrame, columns: Mapping[str, str]
+) -> Components:
+    """Let predicted levels follow the components: each one its own, centred, in its own unit.
+
+    Parameters
+    ----------
+    components : Components
+    places : DataFrame
+    columns : mapping
+        Quantity → column of its prediction; a place without one gets the mean of all.
+
+    Returns
+    -------
+    Components
+        With ``prior mean k`` and its like after the others.
+    """
+    n_old, n_new = len(components.names), len(columns)
+    loadings = np.zeros((n_old + n_new, len(components.variables) + n_new))
+    loadings[:n_old, : len(components.variables)] = components.loadings
+    loadings[n_old:, len(components.variables) :] = np.eye(n_new)
+    predicted = places[list(columns.values())].to_numpy(float)
+    return replace(
+        components,
+        names=(*components.names, *(f"{PRIOR_GROUP} {name}" for name in columns)),
+        groups=(*components.groups, *[PRIOR_GROUP] * n_new),
+        variables=(*components.variables, *columns.values()),
+        mean=np.concatenate([components.mean, np.nanmean(predicted, axis=0)]),
+        sd=np.concatenate([components.sd, np.ones(n_new)]),
+        loadings=loadings,
+        variance=np.concatenate([components.variance, np.ones(n_new)]),
     )
 
 

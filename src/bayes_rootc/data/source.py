@@ -9,6 +9,7 @@ from bayes_rootc.data.inputs import Inputs, as_inputs, has_all, load_inputs
 from bayes_rootc.data.joint_world import simulate_inputs
 from bayes_rootc.data.load import read_layers, require_layers
 from bayes_rootc.data.locate import DataLocation, locate_data
+from bayes_rootc.data.prior_means import add_prior_means
 from bayes_rootc.data.table_data import TableData
 from bayes_rootc.data.world import simulate_world
 from bayes_rootc.errors import DataError
@@ -81,7 +82,7 @@ def find_source(
 def _simulated(spec: Spec, n_layers: int, seed: int) -> Inputs:
     if isinstance(spec, TurnoverSpec):
         return as_inputs(simulate_world(spec, n_layers, seed))
-    return simulate_inputs(spec, n_layers, seed)
+    return add_prior_means(simulate_inputs(spec, n_layers, seed), spec.prior_means)
 
 
 def _located(spec: Spec, location: DataLocation, format: str | None) -> Inputs:
@@ -90,7 +91,7 @@ def _located(spec: Spec, location: DataLocation, format: str | None) -> Inputs:
         return as_inputs(layers, location.folder)
     if format is not None:
         raise DataError(f"format {format} is for a table of layers; fit the model turnover to it")
-    return load_inputs(location, spec)
+    return add_prior_means(load_inputs(location, spec), spec.prior_means)
 
 
 def _sizes(inputs: Inputs) -> str:

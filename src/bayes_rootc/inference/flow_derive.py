@@ -24,6 +24,7 @@ from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.layers import (
     BIOME_KEYS,
     CHAIN,
+    COMPONENT,
     CORRELATION,
     DRAW,
     EFFECT,
@@ -161,7 +162,7 @@ def _log_prior(problem: FlowProblem, posterior: xr.Dataset) -> dict[str, Any]:
     found = {}
     for name, prior in population_priors(problem.spec).items():
         if name in posterior:
-            values = frozen(prior).logpdf(posterior[name].to_numpy())
+            values = frozen(prior).logpdf(_of_grid(problem, posterior[name]).to_numpy())
             found[name] = ((CHAIN, DRAW), values.reshape(*values.shape[:2], -1).sum(axis=2))
     if CORRELATION in posterior:
         # LKJ(eta): det(R)^(eta - 1), but for a constant (Lewandowski et al. 2009).
@@ -174,13 +175,19 @@ def _prior(problem: FlowProblem, posterior: xr.Dataset, rng: np.random.Generator
     drawn = {}
     for name, prior in population_priors(problem.spec).items():
         if name in posterior:
-            sizes = posterior[name].shape[2:]
-            values = frozen(prior).rvs(size=(1, PRIOR_DRAWS, *sizes), random_state=rng)
-            drawn[name] = (posterior[name].dims, values)
-    coords = {CHAIN: [0], DRAW: np.arange(PRIOR_DRAWS)}
-    if "component" in posterior.dims:
-        coords["component"] = posterior["component"].to_numpy()
-    return xr.Dataset(drawn, coords)
+            like = _of_grid(problem, posterior[name])
+            values = frozen(prior).rvs(size=(1, PRIOR_DRAWS, *like.shape[2:]), random_state=rng)
+            others = {dim: like[dim] for dim in like.dims if dim not in {CHAIN, DRAW}}
+            coords = {CHAIN: [0], DRAW: np.arange(PRIOR_DRAWS), **others}
+            drawn[name] = xr.DataArray(values, coords, like.dims)
+    return xr.Dataset(drawn)
+
+
+def _of_grid(problem: FlowProblem, array: xr.DataArray) -> xr.DataArray:
+    """Without the weights of prior means, which have a prior and a name of their own."""
+    if COMPONENT not in array.dims:
+        return array
+    return array.isel({COMPONENT: slice(problem.components.n_grid)})
 
 
 def _per_layer(

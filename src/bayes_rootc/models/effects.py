@@ -63,16 +63,25 @@ def normal_effects(
     effects, multiples : tensor
         ``effects`` is stored under ``name``.
     """
-    if not weight.any():
-        multiples = pm.Normal(f"{name}_multiple", 0.0, 1.0, dims=dims)
-        return pm.Deterministic(name, mean + spread * multiples, dims=dims), multiples
     if (weight == 1.0).all():
         effects = pm.Normal(name, mean, spread, dims=dims)
         return effects, (effects - mean) / spread
+    effects, multiples = sampled_effects(f"{name}_multiple", mean, spread, weight=weight, dims=dims)
+    return pm.Deterministic(name, effects, dims=dims), multiples
+
+
+def sampled_effects(
+    name: str, mean: Any, spread: Any, *, weight: NDArray[np.float64], dims: Any = None
+) -> tuple[Any, Any]:
+    """As :func:`normal_effects`, but stored is only what is sampled, under ``name``."""
+    size: dict[str, Any] = {"shape": weight.shape} if dims is None else {"dims": dims}
+    if not weight.any():
+        multiples = pm.Normal(name, 0.0, 1.0, **size)
+        return mean + spread * multiples, multiples
     scale = pt.pow(spread, weight)
-    sampled = pm.Normal(f"{name}_multiple", weight * mean, scale, dims=dims)
+    sampled = pm.Normal(name, weight * mean, scale, **size)
     multiples = (sampled - weight * mean) / scale
-    return pm.Deterministic(name, mean + spread * multiples, dims=dims), multiples
+    return mean + spread * multiples, multiples
 
 
 def correlation_factor(name: str, n: int, eta: float) -> list[list[Any]]:

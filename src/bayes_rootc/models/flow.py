@@ -16,6 +16,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import shared
 
+from bayes_rootc.data.components import PRIOR_GROUP
 from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT_OF, PROFILE
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION
 from bayes_rootc.models.effects import (
@@ -26,11 +27,13 @@ from bayes_rootc.models.effects import (
     correlation_factor,
     data_weight,
     normal_effects,
+    sampled_effects,
     variable,
 )
 from bayes_rootc.models.flow_problem import FlowProblem, density_terms
 from bayes_rootc.models.grouped_op import grouped_normal
 from bayes_rootc.models.quadrature_op import log_marginal
+from bayes_rootc.spec.parameters import population_priors
 from bayes_rootc.spec.priors import frozen
 
 
@@ -79,14 +82,35 @@ def _site_levels(problem: FlowProblem) -> dict[str, Any]:
     for name, effect in effects.items():
         level[name] = effect[biome]
         if problem.components.names:
-            mean = variable(f"gamma_{name}", problem.level_prior(name, "gamma"), dims=COMPONENT)
-            spread = variable(f"sigma_gamma_{name}", problem.level_prior(name, "sigma_gamma"))
-            weight = data_weight(problem.squares(name), SQUARES_FOR_HALF)
-            slopes, _ = normal_effects(
-                f"slopes_{name}", mean, spread, weight=weight, dims=(BIOME, COMPONENT)
-            )
-            level[name] = level[name] + (slopes[biome] * scores).sum(axis=1)
+            level[name] = level[name] + (_slopes(problem, name)[biome] * scores).sum(axis=1)
     return level
+
+
+def _slopes(problem: FlowProblem, name: str) -> Any:
+    """Effects of the components on a quantity by biome; of its prior mean, lambda in all biomes."""
+    components = problem.components
+    priors = {prior: problem.level_prior(name, prior) for prior in ("gamma", "sigma_gamma")}
+    weight = data_weight(problem.squares(name), SQUARES_FOR_HALF)
+    dims = (BIOME, COMPONENT)
+    if components.n_grid == len(components.names):
+        mean = variable(f"gamma_{name}", priors["gamma"], dims=COMPONENT)
+        spread = variable(f"sigma_gamma_{name}", priors["sigma_gamma"])
+        return normal_effects(f"slopes_{name}", mean, spread, weight=weight, dims=dims)[0]
+    own = np.array([column == f"{PRIOR_GROUP} {name}" for column in components.names], float)
+    of_prior = pt.zeros(len(own) - components.n_grid)
+    if own.any():
+        prior = population_priors(problem.spec)[f"lambda_{name}"]
+        of_prior = variable(f"lambda_{name}", prior) * own[components.n_grid :]
+    of_biomes = pt.zeros((len(BIOME_KEYS), 1)) + of_prior
+    mean, slopes = pt.zeros(0), pt.zeros((len(BIOME_KEYS), 0))
+    if components.n_grid:
+        mean = variable(f"gamma_{name}_multiple", priors["gamma"], shape=components.n_grid)
+        spread = variable(f"sigma_gamma_{name}", priors["sigma_gamma"])
+        slopes, _ = sampled_effects(f"slopes_{name}_multiple", mean, spread, weight=weight)
+    pm.Deterministic(f"gamma_{name}", pt.concatenate([mean, of_prior]), dims=COMPONENT)
+    return pm.Deterministic(
+        f"slopes_{name}", pt.concatenate([slopes, of_biomes], axis=1), dims=dims
+    )
 
 
 def _biome_effects(problem: FlowProblem) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bayes_rootc.data.components import Components, learn_components
+from bayes_rootc.data.components import Components, add_predictions, learn_components
 from bayes_rootc.data.inputs import Inputs
+from bayes_rootc.data.prior_means import prior_column
 from bayes_rootc.errors import DataError
 from bayes_rootc.layers import BIOME_KEYS, EFFECT_OF, EFFECTS
 from bayes_rootc.models.assemble import LayerLikelihood, layer_likelihood
@@ -95,11 +96,12 @@ class FlowProblem:
         }
 
     def squares(self, name: str) -> Floats:
-        """Sums of squares of the components about their mean in each biome, shape (9, C).
+        """Sums of squares of the grid components about their mean in each biome, shape (9, C).
 
         As much as the groups of a quantity can tell of its slopes.
         """
-        biome, scores = self.sites.biome[self.groups[name]], self.site_scores[self.groups[name]]
+        biome = self.sites.biome[self.groups[name]]
+        scores = self.site_scores[self.groups[name], : self.components.n_grid]
         found = np.zeros((len(BIOME_KEYS), scores.shape[1]))
         for b in np.unique(biome):
             found[b] = ((scores[biome == b] - scores[biome == b].mean(axis=0)) ** 2).sum(axis=0)
@@ -155,7 +157,7 @@ def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
     """
     sites = list_sites(inputs)
     blocks = {block.model: block for block in spec.blocks}
-    components = learn_components(inputs.places, spec.covariates)
+    components = _components(spec, inputs)
     rows, likelihood, density = _layers(blocks, inputs, sites)
     records = {
         effect: make(inputs.tables[table].table, sites)
@@ -183,6 +185,21 @@ def assemble_flow(spec: FlowModel, inputs: Inputs) -> FlowProblem:
         groups={name: groups[name] for name in EFFECTS if name in groups},
         notes=(*inputs.notes, *components.notes),
     )
+
+
+def _components(spec: FlowModel, inputs: Inputs) -> Components:
+    """Components of the grid variables and, where the model names them, prior means."""
+    components = learn_components(inputs.places, spec.covariates)
+    if spec.prior_means is None:
+        return components
+    effects = [EFFECT_OF[block.model] for block in spec.blocks]
+    columns = {name: prior_column(name) for name in effects if prior_column(name) in inputs.places}
+    if not columns:
+        raise DataError(
+            f"{inputs.origin}: has no prior means of {', '.join(effects)}, which prior_means.run "
+            f"= {spec.prior_means.run} should give"
+        )
+    return add_predictions(components, inputs.places, columns)
 
 
 RECORDS: tuple[tuple[str, str, Callable[..., Records], str], ...] = (

@@ -42,6 +42,7 @@ QUANTITIES = {
 }
 FACTORS = {
     "gamma": "factor per standard deviation of a component",
+    "lambda": "factor where the prediction of other places is e times as large",
     "sigma_gamma": "factor between biomes per standard deviation of a component",
     "sigma_biome": "factor between typical biomes",
     "sigma_place": "factor between sites of a biome",
@@ -94,6 +95,8 @@ def explain_flows(spec: FlowModel, where: str) -> str:
     content = dump_spec(spec)
     if isinstance(spec, JointSpec):
         lines += section_lines("covariance of the biome effects", content["covariance"])
+        if spec.prior_means is not None:
+            lines += section_lines("prior means", {"run": spec.prior_means.run})
     for table, section in content["data"].items():
         lines += section_lines(f"data selection: {table}", section)
     for name in ("covariates", "sampler", "gate"):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bayes_rootc.spec.priors import Prior
+from bayes_rootc.spec.priors import Normal, Prior
 from bayes_rootc.spec.turnover import (
     DataSection,
     GateSection,
@@ -123,7 +123,7 @@ class FlowSpec(Section):
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     data: FlowData = FlowData()
     covariates: CovariatesSection = CovariatesSection()
-    sampler: SamplerSection = SamplerSection(target_accept=0.9)
+    sampler: SamplerSection = SamplerSection(target_accept=0.95)
     gate: GateSection = GateSection()
 
 
@@ -132,6 +132,15 @@ class CovarianceSection(Section):
 
     shared: bool = True
     lkj_eta: Annotated[float, Field(gt=0)] = 2.0
+
+
+class PriorMeansSection(Section):
+    """Predictions of a learning run that enter as prior means m of the levels: weight · m."""
+
+    run: str
+    weight: Prior = Normal(
+        dist="normal", mean=1.0, sd=0.25, unit="1", reason="a good prediction counts fully"
+    )
 
 
 class _BlockSpec(FlowSpec):
@@ -146,6 +155,10 @@ class _BlockSpec(FlowSpec):
     def covariance(self) -> CovarianceSection:
         """Nothing to share: there is one block."""
         return CovarianceSection(shared=False)
+
+    @property
+    def prior_means(self) -> None:
+        """Only a joint file names a learning run."""
 
 
 class StockSpec(_BlockSpec):
@@ -194,6 +207,7 @@ class JointSpec(FlowSpec):
     model: Literal["joint"]
     blocks: Annotated[tuple[NamedBlock, ...], Field(strict=False, min_length=1)]
     covariance: CovarianceSection = CovarianceSection()
+    prior_means: PriorMeansSection | None = None
 
     @model_validator(mode="after")
     def _blocks_fit_together(self) -> JointSpec:

@@ -12,6 +12,9 @@ OWN_NAMES = (
 )  # fmt: skip
 """Parameters that only one block has; the others carry the name of their quantity."""
 
+PREDICTED = ("k", "rho", "bnpp", "f_bnpp")
+"""Quantities that a learning run predicts; the weight of its prediction is ``lambda_*``."""
+
 
 def population_priors(spec: FlowModel) -> dict[str, Prior]:
     """Name of every population parameter → its prior; ``gamma_*`` holds for each component.
@@ -26,4 +29,6 @@ def population_priors(spec: FlowModel) -> dict[str, Prior]:
             for name in type(section).model_fields if section is not None else ():
                 stored = name if name in OWN_NAMES else f"{name}_{effect}"
                 found[stored] = getattr(section, name)
+        if spec.prior_means is not None and effect in PREDICTED:
+            found[f"lambda_{effect}"] = spec.prior_means.weight
     return found
