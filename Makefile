@@ -43,9 +43,9 @@ format: .venv/.dev  ## put the code into ruff's format and mend what ruff can me
 lock: $(PY)  ## write both locks anew from pyproject.toml (newest versions: UV_ARGS=--upgrade)
 	@echo "Resolving for CPython 3.12 and later, Linux and macOS ..."
 	@$(PIP) install -qq 'uv>=0.9,<1'
-	@$(PY) -m uv pip compile pyproject.toml --group build $(LOCK) $(UV_ARGS) -o requirements.txt
-	@$(PY) -m uv pip compile pyproject.toml --group build --group dev -c requirements.txt \
-		$(LOCK) $(UV_ARGS) -o requirements-dev.txt
+	@$(PY) -m uv pip compile pyproject.toml --extra learners --group build $(LOCK) $(UV_ARGS) -o requirements.txt
+	@$(PY) -m uv pip compile pyproject.toml --extra learners --group build --group dev \
+		-c requirements.txt $(LOCK) $(UV_ARGS) -o requirements-dev.txt
 
 clean:  ## remove .venv, caches and build leftovers; runs/ and reports/ stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

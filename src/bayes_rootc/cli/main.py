@@ -50,6 +50,10 @@ VERBS = {
     "crossval": Verb(
         "bayes_rootc.cli.crossval", "predict held-out places and score it, beside two baselines"
     ),
+    "learn": Verb(
+        "bayes_rootc.cli.learn",
+        "learn inputs and turnover of a joint run from place and depth; prior means for a fit",
+    ),
     "turnover": Verb("bayes_rootc.cli.turnover", "turnover time of one sample from its Δ14C"),
     "curve": Verb("bayes_rootc.cli.curve", "Δ14C of a pool of known turnover time, by month"),
 }

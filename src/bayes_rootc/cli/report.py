@@ -30,12 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report and print where it is; the exit code is 0 even if the gate failed."""
     from bayes_rootc.cli.stored_run import load, say_if_partial
+    from bayes_rootc.data.prior_means import CERTIFICATE
+    from bayes_rootc.inference.learn import open_learned
+    from bayes_rootc.report.learning_report import learning_report
     from bayes_rootc.report.sensitivity import with_sensitivity
-    from bayes_rootc.report.write import write_report
+    from bayes_rootc.report.write import write_pages, write_report
 
+    folder = args.output or Path("reports") / args.run.resolve().name
+    if (args.run / CERTIFICATE).is_file():
+        learned = open_learned(args.run)
+        print(write_pages(learning_report(learned.tables, learned.info), folder))
+        return 0
     stored, diagnostics = load(args.run)
     say_if_partial(stored)
     stored = with_sensitivity(stored, args.run)
-    folder = args.output or Path("reports") / args.run.resolve().name
     print(write_report(stored, diagnostics, folder))
     return 0

@@ -18,7 +18,7 @@ from bayes_rootc.report.flow_report import answer_key_table
 from bayes_rootc.report.html import render_html
 from bayes_rootc.report.losses import with_losses
 from bayes_rootc.report.markdown import render_markdown
-from bayes_rootc.report.parts import Picture, Table, make_picture, make_table
+from bayes_rootc.report.parts import Picture, Report, Table, make_picture, make_table
 
 MAX_HTML_BYTES = 8_000_000
 
@@ -50,8 +50,12 @@ def write_report(run: xr.DataTree, diagnostics: Mapping[str, Any], folder: Path 
     WriteError
         If a file cannot be written, or the HTML would be too big to send.
     """
+    return write_pages(build_report(run, diagnostics), folder)
+
+
+def write_pages(report: Report, folder: Path | str) -> Path:
+    """Write a report that is laid out; errors as in :func:`write_report`."""
     folder = checked_folder(folder)
-    report = build_report(run, diagnostics)
     page = render_html(report)
     if len(page.encode()) > MAX_HTML_BYTES:
         raise WriteError(
