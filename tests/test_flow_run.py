@@ -16,16 +16,22 @@ from bayes_rootc.cli import stored_run
 from bayes_rootc.cli.main import main
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.joint_world import simulate_inputs
+from bayes_rootc.data.prior_means import add_prior_means
 from bayes_rootc.errors import RunError
 from bayes_rootc.inference import sensitivity
 from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
+from bayes_rootc.inference.learn import open_learned, open_learner
 from bayes_rootc.inference.run_folder import RunFolder, read_certificate, read_inputs
 from bayes_rootc.inference.store import load_run
 from bayes_rootc.layers import BIOME_KEYS, EFFECTS, STANDARD_LAYERS, VARIABLES
+from bayes_rootc.models.flow_problem import assemble_flow
 from bayes_rootc.report import write
 from bayes_rootc.report.figures import style
 from bayes_rootc.report.figures.flow_catalogue import LOSS_FIGURES
 from bayes_rootc.report.flow_columns import LOSS_TABLES
+from bayes_rootc.report.learning_report import FIGURES as LEARNING_FIGURES
+from bayes_rootc.spec.joint import PriorMeansSection
+from bayes_rootc.spec.learning import TARGETS
 from bayes_rootc.spec.load import dump_spec, load_spec, parse_spec, spec_hash
 from bayes_rootc.spec.locate import find_model
 
@@ -313,3 +319,93 @@ def test_report_and_figures_of_the_run_are_written(loaded: Path, tmp_path: Path)
         assert (tmp_path / "loss" / "figures" / f"{name}.png").stat().st_size > 5_000
     assert main(["report", str(loaded), "--output", str(tmp_path / "report")]) == 0
     assert {".html", ".md"} <= {path.suffix for path in (tmp_path / "report").iterdir()}
+
+
+# --- learning from the run ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def learned(small_joint_fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a learning run of two fast learners."""
+    runs = tmp_path_factory.mktemp("learning")
+    model = runs / "learning.toml"
+    model.write_text(
+        'schema = 1\nmodel = "learning"\nlearners = ["svm", "mars"]\nseed = 4\n'
+        "[validation]\nn_folds = 3\ninner_folds = 2\n",
+        encoding="utf-8",
+    )
+    words = ["learn", str(model), "--run", str(small_joint_fit.folder), "--runs", str(runs)]
+    assert main([*words, "--jobs", "1"]) == 0
+    assert main(words) == 2  # it exists
+    return runs / "learning"
+
+
+def test_learning_run_holds_its_tables(learned: Path, world: Inputs, capsys: Capture) -> None:
+    found = open_learned(learned)
+    assert found.info["data_hash"] == world.data_hash
+    assert found.info["source"] == "simulated"
+    scores, rows = found.tables["scores"], found.tables["predictions"]
+    assert set(scores["target"]) == set(TARGETS)
+    assert set(scores["learner"]) == {"svm", "mars", "ensemble"}
+    layers = world.tables["layers"].table
+    of_k = rows[(rows["target"] == "ln_k") & (rows["rule"] == "grouped")]
+    assert len(of_k) == len(layers)
+    assert of_k[["svm", "mars", "ensemble"]].notna().all(axis=None)
+    assert main(["learn", "show", str(learned)]) == 0
+    assert "SIMULATED" in capsys.readouterr().out
+
+
+def test_targets_are_posterior_medians_of_the_run(learned: Path, stored: xr.DataTree) -> None:
+    rows = open_learned(learned).tables["predictions"]
+    of_k = rows[(rows["target"] == "ln_k") & (rows["rule"] == "random")]
+    k = stored["derived"]["k"].median(("chain", "draw_kept")).to_numpy()
+    np.testing.assert_allclose(of_k["y"], np.log(k), atol=0.02)
+    uptake = rows[(rows["target"] == "i_bulk") & (rows["rule"] == "random")]
+    assert (of_k["group"].to_numpy() == uptake["group"].to_numpy()).all()
+
+
+def test_prior_means_of_the_learning_run_enter_a_fit(learned: Path, world: Inputs) -> None:
+    table = pd.read_csv(learned / "prior_means.csv")
+    assert list(table["place"]) == list(world.places["place"])
+    assert table.filter(like="prior_").notna().all(axis=None)
+    with_means = add_prior_means(world, PriorMeansSection(run=str(learned)))
+    content = dump_spec(load_spec(find_model("joint"))) | {"prior_means": {"run": str(learned)}}
+    problem = assemble_flow(parse_spec(content), with_means)
+    wanted = [f"prior mean {name}" for name in ("k", "rho", "bnpp", "f_bnpp")]
+    assert list(problem.components.names[-4:]) == wanted
+
+
+def test_two_ways_to_standard_layers(learned: Path, world: Inputs) -> None:
+    table = open_learned(learned).tables["harmonised"]
+    profiles = world.tables["layers"].table["profile"].nunique()
+    assert len(table) == 7 * profiles
+    assert (table[["learner", "model"]] > 0.0).all(axis=None)
+    logs = np.log(table[["learner", "model"]])
+    assert np.corrcoef(logs.T)[0, 1] > 0.5
+
+
+def test_learners_are_refitted_from_their_table_alone(learned: Path, tmp_path: Path) -> None:
+    first, second = (open_learner(learned, "i_root") for _ in range(2))
+    frame = pd.read_csv(learned / "table_i_root.csv", dtype={"biome": str})
+    np.testing.assert_array_equal(first.predict(frame), second.predict(frame))
+    with pytest.raises(RunError, match="did not learn d50; right: i_root"):
+        open_learner(learned, "d50")
+    changed = tmp_path / "changed"
+    shutil.copytree(learned, changed)
+    frame.assign(y=frame["y"] + 1.0).to_csv(changed / "table_i_root.csv", index=False)
+    with pytest.raises(RunError, match="differs from the table that was learned from; learn aga"):
+        open_learner(changed, "i_root")
+
+
+def test_learning_run_has_a_report(learned: Path, tmp_path: Path) -> None:
+    assert main(["report", str(learned), "--output", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "SIMULATED WORLD" in page
+    assert {path.stem for path in (tmp_path / "figures").glob("*.png")} == set(LEARNING_FIGURES)
+
+
+def test_learning_of_what_is_no_joint_run_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["learn", "--run", str(tmp_path / "none"), "--runs", str(tmp_path)]) == 2
+    assert "none" in capsys.readouterr().err
+    assert main(["learn", "show", str(tmp_path)]) == 2
+    assert "is no finished learning run" in capsys.readouterr().err
