@@ -127,6 +127,7 @@ def fake_joint(
         "draw_kept": kept,
         "biome": list(BIOME_KEYS),
         "component": list(COMPONENTS),
+        "grid_component": list(COMPONENTS),
         "variable": list(GRID_VARIABLES),
         "effect": list(EFFECTS),
         "effect_other": list(EFFECTS),
@@ -159,7 +160,7 @@ def _dims(name: str, value: Any) -> tuple[str, ...]:
     if name == "biome_correlation":
         return ("chain", "draw", "effect", "effect_other")
     if name.startswith("gamma_"):
-        return ("chain", "draw", "component")
+        return ("chain", "draw", "grid_component")
     return ("chain", "draw", "biome", "component")[: value.ndim]
 
 

@@ -92,10 +92,7 @@ class WrittenOut:
     def _priors(self) -> None:
         for name, prior in population_priors(self.problem.spec).items():
             if name in self.value:
-                value = self.value[name]
-                if name.startswith("gamma_"):  # weights of prior means are lambda_*
-                    value = value[: self.problem.components.n_grid]
-                self.parts[name] = float(frozen(prior).logpdf(value).sum())
+                self.parts[name] = float(frozen(prior).logpdf(self.value[name]).sum())
 
     def _weight(self, name: str) -> np.ndarray:
         """How far each entry is sampled as it is: by its data, if effects of biomes."""
@@ -138,7 +135,7 @@ class WrittenOut:
         """Effects of grid components; those of prior means are the same in all biomes."""
         value, n = self.value, self.problem.components.n_grid
         if n:
-            mean, spread = value[f"gamma_{name}"][:n], value[f"sigma_gamma_{name}"]
+            mean, spread = value[f"gamma_{name}"], value[f"sigma_gamma_{name}"]
             self._effects(f"slopes_{name}", mean, spread, n)
         for c, component in enumerate(self.problem.components.names[n:], start=n):
             own = component == f"prior mean {name}"

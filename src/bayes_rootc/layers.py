@@ -57,6 +57,7 @@ CHAIN, DRAW = "chain", "draw"
 BIOME, LAYER, PROFILE = "biome", "layer", "profile"
 STANDARD_LAYER, COVARIATE, MODE, THETA = "standard_layer", "covariate", "mode", "theta"
 DRAW_KEPT, COMPONENT, VARIABLE = "draw_kept", "component", "variable"
+GRID_COMPONENT = "grid_component"  # a component that is no prior mean
 EFFECT, EFFECT_OTHER = "effect", "effect_other"
 PLACE, NPP_SITE, ROOT_PROFILE = "place", "npp_site", "root_profile"
 

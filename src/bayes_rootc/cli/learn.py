@@ -28,6 +28,7 @@ Files in runs/NAME: scores, predictions, parameters, weights, importance, depend
 harmonised, prior_means (.csv), the tables that were learned from, learning.json."""
 
 SHOW, CROSSVAL = "show", "crossval"
+CROSSVAL_FOLDER = "learning-crossval"
 SHOWN = ("target", "rule", "learner", "n", "r2", "rmse", "mae", "bias", "concordance")
 
 
@@ -84,6 +85,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _crossval(args: argparse.Namespace) -> int:
+    from bayes_rootc.errors import RunError
     from bayes_rootc.files import replacing
     from bayes_rootc.inference.learn import read_joint_run
     from bayes_rootc.inference.learning_crossval import compare_prior_means
@@ -91,11 +93,13 @@ def _crossval(args: argparse.Namespace) -> int:
     from bayes_rootc.spec.locate import find_model
 
     learning = load_learning(find_model(args.path or "learning"))
+    folder = args.runs / CROSSVAL_FOLDER
+    if folder.exists() and not args.overwrite:
+        raise RunError(f"{folder}: exists; --overwrite replaces its tables, --runs takes another")
     joint, problem, _, _ = read_joint_run(args.run or Path(learning.run))
     scores, heldout = compare_prior_means(
         joint, learning, problem.inputs, n_folds=args.folds, n_jobs=_jobs(args), say=_say
     )
-    folder = args.runs / "learning-crossval"
     for name, table in (("scores", scores), ("heldout", heldout)):
         with replacing(folder / f"{name}.csv") as beside:
             table.to_csv(beside, index=False)
@@ -105,6 +109,10 @@ def _crossval(args: argparse.Namespace) -> int:
 
 
 def _jobs(args: argparse.Namespace) -> int:
+    from bayes_rootc.errors import SpecError
+
+    if args.jobs is not None and args.jobs < 1:
+        raise SpecError(f"--jobs {args.jobs}: must be 1 or more")
     return int(args.jobs or os.cpu_count() or 1)
 
 

@@ -29,6 +29,7 @@ from bayes_rootc.layers import (
     DRAW,
     EFFECT,
     EFFECT_OTHER,
+    GRID_COMPONENT,
     STANDARD_LAYERS,
 )
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION, correlation_matrix
@@ -95,7 +96,8 @@ def label(posterior: xr.Dataset, problem: FlowProblem) -> xr.Dataset:
     """Give the dimensions of the draws their labels."""
     labels = {
         "biome": list(BIOME_KEYS),
-        "component": list(problem.components.names),
+        COMPONENT: list(problem.components.names),
+        GRID_COMPONENT: list(problem.components.names[: problem.components.n_grid]),
         "profile": list(problem.rows.profiles) if problem.rows is not None else [],
         EFFECT: list(problem.counts),
         EFFECT_OTHER: list(problem.counts),
@@ -162,7 +164,7 @@ def _log_prior(problem: FlowProblem, posterior: xr.Dataset) -> dict[str, Any]:
     found = {}
     for name, prior in population_priors(problem.spec).items():
         if name in posterior:
-            values = frozen(prior).logpdf(_of_grid(problem, posterior[name]).to_numpy())
+            values = frozen(prior).logpdf(posterior[name].to_numpy())
             found[name] = ((CHAIN, DRAW), values.reshape(*values.shape[:2], -1).sum(axis=2))
     if CORRELATION in posterior:
         # LKJ(eta): det(R)^(eta - 1), but for a constant (Lewandowski et al. 2009).
@@ -175,19 +177,12 @@ def _prior(problem: FlowProblem, posterior: xr.Dataset, rng: np.random.Generator
     drawn = {}
     for name, prior in population_priors(problem.spec).items():
         if name in posterior:
-            like = _of_grid(problem, posterior[name])
+            like = posterior[name]
             values = frozen(prior).rvs(size=(1, PRIOR_DRAWS, *like.shape[2:]), random_state=rng)
             others = {dim: like[dim] for dim in like.dims if dim not in {CHAIN, DRAW}}
             coords = {CHAIN: [0], DRAW: np.arange(PRIOR_DRAWS), **others}
             drawn[name] = xr.DataArray(values, coords, like.dims)
     return xr.Dataset(drawn)
-
-
-def _of_grid(problem: FlowProblem, array: xr.DataArray) -> xr.DataArray:
-    """Without the weights of prior means, which have a prior and a name of their own."""
-    if COMPONENT not in array.dims:
-        return array
-    return array.isel({COMPONENT: slice(problem.components.n_grid)})
 
 
 def _per_layer(

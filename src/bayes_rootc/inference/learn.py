@@ -11,25 +11,34 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from joblib import Parallel, delayed
 
 from bayes_rootc.data.prior_means import CERTIFICATE, TABLE, prior_column
 from bayes_rootc.data.table_data import table_hash
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing
-from bayes_rootc.inference.fit import open_run
+from bayes_rootc.inference.fit import Fit, open_run
 from bayes_rootc.inference.harmonise import harmonised_uptake
-from bayes_rootc.inference.learning_tables import QUANTITY, learning_tables
-from bayes_rootc.inference.prior_means import place_predictions
+from bayes_rootc.inference.learning_tables import (
+    QUANTITY,
+    learning_tables,
+    reference_features,
+)
 from bayes_rootc.inference.run_folder import RunFolder, read_certificate, read_inputs
-from bayes_rootc.learning.cross import CrossPrediction, FinalModel, cross_predict, fit_final
+from bayes_rootc.learning.cross import (
+    CrossPrediction,
+    Elsewhere,
+    FinalModel,
+    cross_predict,
+    fit_final,
+)
 from bayes_rootc.learning.evaluate import (
     learning_curve,
     partial_dependence,
     permutation_importance,
     scores,
 )
+from bayes_rootc.learning.folds import block_names
 from bayes_rootc.learning.learners import available
 from bayes_rootc.learning.table import LearningTable
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow
@@ -96,7 +105,11 @@ def learn(
         If no learner is there.
     """
     start = time.monotonic()
-    _, problem, fitted, certificate = read_joint_run(run)
+    if folder.exists() and not (folder / CERTIFICATE).is_file():
+        raise RunError(f"{folder}: is no learning run, so it is not replaced; take another name")
+    _, problem, fit, certificate = read_joint_run(run)
+    fitted, verdict = fit.run, str(fit.diagnostics.get("verdict", "not checked"))
+    say(f"{run}: {verdict}")
     present, absent = available(spec.learners)
     for name, reason in absent.items():
         say(f"learner {name} is absent: {reason}")
@@ -121,7 +134,12 @@ def learn(
         "spec": dump_spec(spec),
         "spec_hash": spec_hash(spec),
         "data_hash": certificate["data_hash"],
-        "run": {"path": str(run), "spec_hash": certificate["spec_hash"]},
+        "run": {
+            "path": str(run),
+            "spec_hash": certificate["spec_hash"],
+            "verdict": verdict,
+            "passed": bool(fit.diagnostics.get("passed", False)),
+        },
         "table_hashes": {name: _hash(table) for name, table in tables.items()},
         "version": __version__,
         "seed": spec.seed,
@@ -135,7 +153,7 @@ def learn(
     return learned
 
 
-def read_joint_run(run: Path) -> tuple[JointSpec, FlowProblem, xr.DataTree, Mapping[str, Any]]:
+def read_joint_run(run: Path) -> tuple[JointSpec, FlowProblem, Fit, Mapping[str, Any]]:
     """Read a stored joint run and lay its data out again.
 
     Raises
@@ -143,15 +161,20 @@ def read_joint_run(run: Path) -> tuple[JointSpec, FlowProblem, xr.DataTree, Mapp
     RunError
         If it is none of a joint model.
     """
-    fitted = open_run(run).run
+    fit = open_run(run)
     certificate = read_certificate(RunFolder(run))
     spec, inputs = read_inputs(RunFolder(run), certificate)
+    if isinstance(spec, JointSpec) and spec.prior_means is not None:
+        raise RunError(
+            f"{run}: was fitted with prior means of {spec.prior_means.run}; learners would learn "
+            "from themselves: take a run without [prior_means]"
+        )
     if not isinstance(spec, JointSpec):
         raise RunError(
             f"{run}: is a run of the model {spec.model}; learning needs one of the joint model "
             "(fit joint)"
         )
-    return spec, assemble_flow(spec, inputs), fitted, certificate
+    return spec, assemble_flow(spec, inputs), fit, certificate
 
 
 def open_learned(folder: Path) -> Learned:
@@ -200,7 +223,15 @@ def open_learner(folder: Path, target: str) -> FinalModel:
             "from; learn again"
         )
     spec = LearningSpec.model_validate(info["spec"])
-    return fit_final(table, spec, seed=spec.seed)
+    present, _ = available(spec.learners)
+    if [*present] != info["learners"]:
+        raise RunError(
+            f"{folder}: learned by {', '.join(info['learners'])}, but here are "
+            f"{', '.join(present)}; install the same learners (extra `learners`), or learn again"
+        )
+    final = fit_final(table, spec, seed=spec.seed)
+    final.preparation.unseen = "error"
+    return final
 
 
 def _learn_target(
@@ -209,24 +240,33 @@ def _learn_target(
     found: dict[str, CrossPrediction] = {}
     parts: dict[str, list[pd.DataFrame]] = {}
     for rule in RULES:
-        wanted = place_predictions(problem, table, spec) if rule == "grouped" else None
+        wanted = _places(problem, table, spec) if rule == "grouped" else None
         cross = cross_predict(
             table, spec, rule, seed=spec.seed, n_jobs=n_jobs, say=say, elsewhere=wanted
         )
         found[rule] = cross
         for key, frame in _of_rule(table, cross).items():
             parts.setdefault(key, []).append(frame.assign(rule=rule))
+    final = found["grouped"].final
+    assert final is not None  # for rows elsewhere were asked for
     jobs = [
-        delayed(fit_final)(table, spec, seed=spec.seed),
         delayed(permutation_importance)(table, spec, spec.seed),
         delayed(learning_curve)(table, spec, spec.seed),
     ]
-    final, importance, curve = Parallel(n_jobs=n_jobs)(jobs)
+    importance, curve = Parallel(n_jobs=n_jobs)(jobs)
     top = importance.sort_values("importance", ascending=False)["feature"][:MOST_IMPORTANT]
     whole = {key: pd.concat(frames, ignore_index=True) for key, frames in parts.items()}
     whole |= {"importance": importance, "curve": curve}
     whole["dependence"] = partial_dependence(final, table, list(top), spec.seed)
     return whole, final, found["grouped"]
+
+
+def _places(problem: FlowProblem, table: LearningTable, spec: LearningSpec) -> Elsewhere:
+    """Every place at the reference depth, to be predicted without its block."""
+    places = problem.inputs.places
+    lat, lon = (places[name].to_numpy(float) for name in ("lat", "lon"))
+    features = reference_features(problem)[list(table.features)]
+    return Elsewhere(features, block_names(lat, lon, spec.validation.block_degrees))
 
 
 def _of_rule(table: LearningTable, cross: CrossPrediction) -> dict[str, pd.DataFrame]:

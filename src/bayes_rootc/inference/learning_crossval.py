@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,16 +24,22 @@ from bayes_rootc.inference.flow_derive import label
 from bayes_rootc.inference.flow_levels import layer_means_k, site_level
 from bayes_rootc.inference.heldout import Mask, profile_folds
 from bayes_rootc.inference.kinds import FLOW
-from bayes_rootc.inference.learning_tables import layer_features, learning_tables
+from bayes_rootc.inference.learning_tables import (
+    layer_features,
+    learning_tables,
+    reference_features,
+)
 from bayes_rootc.inference.predictive import (
     flat_draws,
     layer_log_likelihood,
     replicate_delta14c,
 )
-from bayes_rootc.inference.prior_means import place_predictions
 from bayes_rootc.inference.sampling import Draws, compile_model, sample
 from bayes_rootc.inference.scores import Predictive, clustered_error, from_draws, score
-from bayes_rootc.learning.cross import cross_predict, fit_final
+from bayes_rootc.layers import CHAIN, DRAW_KEPT
+from bayes_rootc.learning.cross import Elsewhere, FinalModel, cross_predict
+from bayes_rootc.learning.folds import block_names
+from bayes_rootc.learning.table import LearningTable
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow
 from bayes_rootc.radiocarbon.quadrature import Nodes
 from bayes_rootc.spec.joint import JointSpec, PriorMeansSection
@@ -165,15 +170,16 @@ def _methods(
     draws = _sampled(spec, fold.training, fold.seed)
     rng = np.random.default_rng(fold.seed)
     yield "joint", *_predict(fold.whole, fold.held_rows, draws, rng), None
-    table = learning_tables(fold.training, _layer_k(fold.training, draws), ("ln_k",))["ln_k"]
-    learning = learning.model_copy(update={"targets": ("ln_k",), "seed": fold.seed})
+    layer_k = _layer_k(fold.training, draws)
+    table = learning_tables(fold.training, layer_k, ("ln_k",))["ln_k"]
     cross = cross_predict(
         table, learning, "grouped", seed=fold.seed, n_jobs=n_jobs, say=say,
-        elsewhere=place_predictions(fold.training, table, learning),
+        elsewhere=_places(fold, table, learning),
     )  # fmt: skip
-    final = fit_final(table, learning, seed=fold.seed)
-    yield "ensemble", *_ensemble(fold, final, cross.prediction[-1] - table.y, rng), None
-    assert cross.elsewhere is not None
+    assert cross.elsewhere is not None and cross.final is not None
+    # The medians scatter less than ln k, whose posterior is as wide as its variance says.
+    variance = np.mean((cross.prediction[-1] - table.y) ** 2) + _mean_variance(layer_k)
+    yield "ensemble", *_ensemble(fold, cross.final, float(variance) ** 0.5, rng), None
     named = {prior_column("k"): cross.elsewhere[-1]}
     content = spec.model_dump(mode="json", by_alias=True)
     second = parse_spec(content | {"prior_means": PriorMeansSection(run="fold").model_dump()})
@@ -185,6 +191,23 @@ def _methods(
     draws = _sampled(second, problems[0], fold.seed)
     found = _predict(problems[1], fold.held_rows, draws, rng)
     yield "prior_means", *found, float(draws.posterior["lambda_k"].mean())
+
+
+def _places(fold: _Fold, table: LearningTable, learning: LearningSpec) -> Elsewhere:
+    """Every place at the reference depth; held-out ones by the learners of all that is fitted."""
+    places = fold.whole.inputs.places
+    lat, lon = (places[name].to_numpy(float) for name in ("lat", "lon"))
+    block = block_names(lat, lon, learning.validation.block_degrees)
+    rows = fold.training.rows
+    assert rows is not None
+    fitted = np.isin(np.arange(len(places)), fold.training.sites.place[rows.profile_site])
+    features = reference_features(fold.whole)[list(table.features)]
+    return Elsewhere(features, np.where(fitted, block, "held out"))
+
+
+def _mean_variance(layer_k: xr.Dataset) -> float:
+    ln_k = np.log(layer_k["k"].transpose(CHAIN, DRAW_KEPT, ...).to_numpy().astype(float))
+    return float(ln_k.var(axis=(0, 1)).mean())
 
 
 def _sampled(spec: JointSpec, problem: FlowProblem, seed: int) -> Draws:
@@ -241,14 +264,14 @@ def _predict(
 
 
 def _ensemble(
-    fold: _Fold, final: Any, residual: Floats, rng: np.random.Generator
+    fold: _Fold, final: FinalModel, sd: float, rng: np.random.Generator
 ) -> tuple[Predictive, Floats]:
     """As :func:`_predict`, from the ensemble's ln k and the spread of its residuals."""
     likelihood = fold.whole.likelihood
     assert likelihood is not None
     held = fold.held_rows
     ln_k = final.predict_ensemble(layer_features(fold.whole)[held].reset_index(drop=True))
-    spread = np.full(ENSEMBLE_DRAWS, float(np.sqrt(np.mean(residual**2))))
+    spread = np.full(ENSEMBLE_DRAWS, sd)
     mu = np.broadcast_to(ln_k, (ENSEMBLE_DRAWS, len(ln_k)))
     table = replace(likelihood.table, row=likelihood.table.row[held])
     delta14c = replicate_delta14c(

@@ -64,7 +64,8 @@ def place_features(problem: FlowProblem, place: Index, biome: Index) -> pd.DataF
 def reference_features(problem: FlowProblem) -> pd.DataFrame:
     """Predictors of every place at the reference depth; of several biomes there, the first."""
     sites = problem.sites
-    _, first = np.unique(sites.place, return_index=True)
+    known, first = np.unique(sites.place, return_index=True)
+    assert len(known) == len(problem.inputs.places)  # a place is one because a table names it
     frame = place_features(problem, sites.place[first], sites.biome[first])
     middle = problem.reference_depth_cm
     half = min(REFERENCE_THICKNESS_CM / 2.0, middle)

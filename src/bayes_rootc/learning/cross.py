@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_rootc.learning.ensemble import PrincipalEnsemble
-from bayes_rootc.learning.folds import folds_of
+from bayes_rootc.learning.folds import block_names, folds_of
 from bayes_rootc.learning.learners import LEARNERS, available, predict
 from bayes_rootc.learning.preparation import Preparation
 from bayes_rootc.learning.table import LearningTable
@@ -20,15 +20,31 @@ from bayes_rootc.spec.learning import LearningSpec
 from bayes_rootc.units import Floats
 
 ENSEMBLE = "ensemble"
+ALL_ROWS = -1
+"""Number of the fold that holds nothing out."""
+
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Further rows to predict: each by the learners of one fold, or (-1) by those of all rows."""
+    """Further rows to predict, each by learners that never saw its block.
+
+    Attributes
+    ----------
+    features : DataFrame
+        M rows.
+    block : ndarray of str, shape (M,)
+        As of :func:`.folds.block_names`; rows of a block that the table does not have are
+        predicted by learners of all rows.
+    """
 
     features: pd.DataFrame
-    fold: NDArray[np.intp]
+    block: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        if len(self.features) != len(self.block):
+            raise ValueError(f"{len(self.features)} rows, but {len(self.block)} blocks")
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,8 @@ class CrossPrediction:
     weights : DataFrame
         fold, learner, weight in the ensemble.
     elsewhere : ndarray or None, shape (L + 1, M)
+    final : FinalModel or None
+        Learners of all rows; made where rows elsewhere were asked for.
     """
 
     learners: tuple[str, ...]
@@ -54,6 +72,7 @@ class CrossPrediction:
     parameters: pd.DataFrame
     weights: pd.DataFrame
     elsewhere: Floats | None
+    final: FinalModel | None
 
 
 class FinalModel:
@@ -61,8 +80,11 @@ class FinalModel:
 
     def __init__(self, table: LearningTable, spec: LearningSpec, rule: str, seed: int) -> None:
         self.learners, _ = available(spec.learners)
-        self.chosen, inner = _tune(table, spec, rule, seed)
-        self.ensemble = PrincipalEnsemble(spec.ensemble.n_best).fit(inner, table.y, table.weight)
+        section = spec.validation
+        fold = folds_of(table, rule, section.inner_folds, seed, section.block_degrees)
+        self.chosen, inner = _tune(table, spec, fold, seed)
+        self.ensemble = PrincipalEnsemble(spec.ensemble.n_best)
+        self.ensemble.fit(inner, table.y, table.weight, fold)
         # A rare category may be in no training row: it then is none of the known ones.
         self.preparation = Preparation(spec.preparation.max_correlation, unseen="zero")
         x = self.preparation.fit(table.features).transform(table.features)
@@ -126,41 +148,51 @@ def cross_predict(
     fold = folds_of(table, rule, section.n_folds, seed, section.block_degrees)
     names, _ = available(spec.learners)
     numbers = [*range(section.n_folds)]
-    if elsewhere is not None and (elsewhere.fold < 0).any():
-        numbers.append(-1)
-    jobs = (
-        delayed(_one_fold)(table, spec, rule, fold=fold, number=k, seed=seed, elsewhere=elsewhere)
-        for k in numbers
-    )
+    common: dict[str, Any] = {"fold": fold, "seed": seed}
+    fold_away = np.empty(0, int)
+    if elsewhere is not None:
+        numbers.append(ALL_ROWS)
+        fold_away = _folds_of_blocks(table, fold, elsewhere.block, section.block_degrees)
+        common |= {"features": elsewhere.features, "fold_away": fold_away}
+    jobs = (delayed(_one_fold)(table, spec, rule, number=k, **common) for k in numbers)
     results = []
     for number, result in zip(
         numbers, Parallel(n_jobs=n_jobs, return_as="generator")(jobs), strict=True
     ):
         results.append(result)
-        what = f"fold {number + 1} of {section.n_folds}" if number >= 0 else "all rows"
+        what = "all rows" if number == ALL_ROWS else f"fold {number + 1} of {section.n_folds}"
         say(f"{table.name}, {rule}: {what} done")
     prediction = np.full((len(names) + 1, len(table.y)), np.nan)
-    away = None if elsewhere is None else np.full((len(names) + 1, len(elsewhere.fold)), np.nan)
-    parameters, weights = [], []
-    for number, (own, other, chosen, weight) in zip(numbers, results, strict=True):
-        if away is not None and elsewhere is not None:
-            away[:, elsewhere.fold == number] = other.T
-        if number < 0:
+    away = np.full((len(names) + 1, len(fold_away)), np.nan)
+    parameters, weights, final = [], [], None
+    for number, (own, other, model) in zip(numbers, results, strict=True):
+        away[:, fold_away == number] = other.T
+        if isinstance(model, FinalModel):
+            final = model
             continue
         prediction[:, fold == number] = own.T
         parameters += [
             (number + 1, name, json.dumps(settings), error)
-            for name, (settings, error) in chosen.items()
+            for name, (settings, error) in model.chosen.items()
         ]
-        weights += [(number + 1, *pair) for pair in zip(names, weight, strict=True)]
+        weights += [(number + 1, *pair) for pair in zip(names, model.weights, strict=True)]
     return CrossPrediction(
         learners=(*names, ENSEMBLE),
         prediction=prediction,
         fold=fold,
         parameters=pd.DataFrame(parameters, columns=["fold", "learner", "settings", "inner_rmse"]),
         weights=pd.DataFrame(weights, columns=["fold", "learner", "weight"]),
-        elsewhere=away,
+        elsewhere=None if elsewhere is None else away,
+        final=final,
     )
+
+
+def _folds_of_blocks(
+    table: LearningTable, fold: NDArray[np.intp], block: NDArray[np.str_], degrees: float
+) -> NDArray[np.intp]:
+    """Fold of each block's rows; :data:`ALL_ROWS` where the table has none of the block."""
+    known = dict(zip(block_names(table.lat, table.lon, degrees), fold, strict=True))
+    return np.array([known.get(name, ALL_ROWS) for name in block])
 
 
 def fit_final(
@@ -170,31 +202,38 @@ def fit_final(
     return FinalModel(table, spec, rule, seed)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What a fold tells of its model, which stays in the fold's process."""
+
+    chosen: Mapping[str, tuple[dict[str, Any], float]]
+    weights: Floats
+
+
 def _one_fold(
     table: LearningTable, spec: LearningSpec, rule: str, *, fold: NDArray[np.intp], number: int,
-    seed: int, elsewhere: Elsewhere | None,
-) -> tuple[Floats, Floats, Mapping[str, Any], Floats]:  # fmt: skip
-    """Predictions of a fold, those of rows elsewhere, settings, and weights of the ensemble."""
+    seed: int, features: pd.DataFrame | None = None, fold_away: NDArray[np.intp] | None = None,
+) -> tuple[Floats, Floats, FinalModel | _Told]:  # fmt: skip
+    """Predictions of a fold, those of its rows elsewhere, and what was chosen."""
     held = fold == number
     model = FinalModel(table.rows(~held), spec, rule, seed + 1 + number)
     width = len(model.learners) + 1
     own, other = np.empty((0, width)), np.empty((0, width))
     if held.any():
         own = model.predict(table.features[held])
-    if elsewhere is not None and (elsewhere.fold == number).any():
-        other = model.predict(elsewhere.features[elsewhere.fold == number])
-    return own, other, model.chosen, model.ensemble.weights
+    if features is not None and fold_away is not None and (fold_away == number).any():
+        other = model.predict(features[fold_away == number])
+    told = _Told(model.chosen, model.ensemble.weights)
+    return own, other, model if number == ALL_ROWS else told
 
 
 def _tune(
-    table: LearningTable, spec: LearningSpec, rule: str, seed: int
+    table: LearningTable, spec: LearningSpec, inner: NDArray[np.intp], seed: int
 ) -> tuple[dict[str, tuple[dict[str, Any], float]], Floats]:
     """Settings of each learner with their inner error, and the inner predictions, shape (N, L)."""
-    section = spec.validation
-    inner = folds_of(table, rule, section.inner_folds, seed, section.block_degrees)
     names, _ = available(spec.learners)
     found = {name: np.empty((len(LEARNERS[name].grid), len(table.y))) for name in names}
-    for number in range(section.inner_folds):
+    for number in np.unique(inner):
         held = inner == number
         preparation = Preparation(spec.preparation.max_correlation, unseen="zero")
         training = table.features[~held]

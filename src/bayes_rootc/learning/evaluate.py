@@ -13,11 +13,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from bayes_rootc.learning.cross import FinalModel
 from bayes_rootc.learning.folds import folds_of
-from bayes_rootc.learning.learners import LEARNERS, predict
+from bayes_rootc.learning.learners import LEARNERS, available, predict
 from bayes_rootc.learning.preparation import Preparation
 from bayes_rootc.learning.table import LearningTable
 from bayes_rootc.spec.learning import RULES, LearningSpec
@@ -67,7 +68,7 @@ def scores(y: Floats, prediction: Floats, weight: Floats, natural: str) -> dict[
 def permutation_importance(table: LearningTable, spec: LearningSpec, seed: int) -> pd.DataFrame:
     """Rise of the ensemble's error where a predictor is shuffled [breiman2001]_.
 
-    On rows that were held out (one grouped fold of five): on training rows a forest finds
+    On rows that were held out (the first grouped fold): on training rows a forest finds
     everything important.
 
     Returns
@@ -75,7 +76,8 @@ def permutation_importance(table: LearningTable, spec: LearningSpec, seed: int) 
     DataFrame
         feature, importance (rise of RMSE), sd over repeats.
     """
-    held = folds_of(table, "grouped", 5, seed, spec.validation.block_degrees) == 0
+    section = spec.validation
+    held = folds_of(table, "grouped", section.n_folds, seed, section.block_degrees) == 0
     model = FinalModel(table.rows(~held), spec, "grouped", seed)
     new, rng = table.rows(held), np.random.default_rng(seed)
 
@@ -126,14 +128,17 @@ def partial_dependence(
 
 
 def learning_curve(table: LearningTable, spec: LearningSpec, seed: int) -> pd.DataFrame:
-    """Out-of-fold error of the forest with part of the training rows, by both rules.
+    """Out-of-fold error of the first learner with part of the training data, by both rules.
+
+    Under ``random`` part of the rows, under ``grouped`` part of the profiles or sites.
 
     Returns
     -------
     DataFrame
-        rule, share, n (training rows, mean over folds), rmse.
+        rule, learner, share, n (training rows, mean over folds), rmse.
     """
-    learner, rng, rows = LEARNERS["forest"], np.random.default_rng(seed), []
+    name = available(spec.learners)[0][0]
+    learner, rng, rows = LEARNERS[name], np.random.default_rng(seed), []
     settings = {**learner.grid[-1], **learner.quick}
     section = spec.validation
     for rule in RULES:
@@ -141,8 +146,7 @@ def learning_curve(table: LearningTable, spec: LearningSpec, seed: int) -> pd.Da
         for share in SHARES:
             prediction, sizes = np.empty(len(table.y)), []
             for number in range(section.n_folds):
-                training = np.flatnonzero(fold != number)
-                some = rng.permutation(training)[: max(2, round(share * len(training)))]
+                some = _part(table, fold != number, share, rule=rule, rng=rng)
                 preparation = Preparation(spec.preparation.max_correlation, unseen="zero")
                 features = table.features.iloc[some]
                 x = preparation.fit(features).transform(features)
@@ -152,5 +156,17 @@ def learning_curve(table: LearningTable, spec: LearningSpec, seed: int) -> pd.Da
                 sizes.append(len(some))
             miss = (prediction - table.y) ** 2
             rmse = float(np.sqrt(np.average(miss, weights=table.weight)))
-            rows.append((rule, share, float(np.mean(sizes)), rmse))
-    return pd.DataFrame(rows, columns=["rule", "share", "n", "rmse"])
+            rows.append((rule, name, share, float(np.mean(sizes)), rmse))
+    return pd.DataFrame(rows, columns=["rule", "learner", "share", "n", "rmse"])
+
+
+def _part(
+    table: LearningTable, training: NDArray[np.bool_], share: float, *, rule: str,
+    rng: np.random.Generator,
+) -> NDArray[np.intp]:  # fmt: skip
+    """Some of the training rows: of single rows, or whole groups."""
+    rows = np.flatnonzero(training)
+    unit = rows if rule == "random" else np.unique(table.group[rows], return_inverse=True)[1]
+    units = np.unique(unit)
+    chosen = rng.permutation(units)[: max(2, round(share * len(units)))]
+    return rows[np.isin(unit, chosen)]

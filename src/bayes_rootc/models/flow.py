@@ -17,7 +17,7 @@ import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import shared
 
 from bayes_rootc.data.components import PRIOR_GROUP
-from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT_OF, PROFILE
+from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT_OF, GRID_COMPONENT, PROFILE
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION
 from bayes_rootc.models.effects import (
     GROUPS_FOR_HALF,
@@ -64,6 +64,7 @@ def build_flow_model(problem: FlowProblem) -> pm.Model:
     coords: dict[str, Any] = {
         BIOME: BIOME_KEYS,
         COMPONENT: problem.components.names,
+        GRID_COMPONENT: problem.components.names[: problem.components.n_grid],
     }
     if problem.rows is not None:
         coords[PROFILE] = problem.rows.profiles
@@ -89,28 +90,22 @@ def _site_levels(problem: FlowProblem) -> dict[str, Any]:
 def _slopes(problem: FlowProblem, name: str) -> Any:
     """Effects of the components on a quantity by biome; of its prior mean, lambda in all biomes."""
     components = problem.components
-    priors = {prior: problem.level_prior(name, prior) for prior in ("gamma", "sigma_gamma")}
-    weight = data_weight(problem.squares(name), SQUARES_FOR_HALF)
-    dims = (BIOME, COMPONENT)
-    if components.n_grid == len(components.names):
-        mean = variable(f"gamma_{name}", priors["gamma"], dims=COMPONENT)
-        spread = variable(f"sigma_gamma_{name}", priors["sigma_gamma"])
-        return normal_effects(f"slopes_{name}", mean, spread, weight=weight, dims=dims)[0]
-    own = np.array([column == f"{PRIOR_GROUP} {name}" for column in components.names], float)
-    of_prior = pt.zeros(len(own) - components.n_grid)
-    if own.any():
-        prior = population_priors(problem.spec)[f"lambda_{name}"]
-        of_prior = variable(f"lambda_{name}", prior) * own[components.n_grid :]
-    of_biomes = pt.zeros((len(BIOME_KEYS), 1)) + of_prior
-    mean, slopes = pt.zeros(0), pt.zeros((len(BIOME_KEYS), 0))
-    if components.n_grid:
-        mean = variable(f"gamma_{name}_multiple", priors["gamma"], shape=components.n_grid)
-        spread = variable(f"sigma_gamma_{name}", priors["sigma_gamma"])
+    n_grid, dims = components.n_grid, (BIOME, COMPONENT)
+    slopes = pt.zeros((len(BIOME_KEYS), 0))
+    if n_grid:
+        mean = variable(f"gamma_{name}", problem.level_prior(name, "gamma"), dims=GRID_COMPONENT)
+        spread = variable(f"sigma_gamma_{name}", problem.level_prior(name, "sigma_gamma"))
+        weight = data_weight(problem.squares(name), SQUARES_FOR_HALF)
         slopes, _ = sampled_effects(f"slopes_{name}_multiple", mean, spread, weight=weight)
-    pm.Deterministic(f"gamma_{name}", pt.concatenate([mean, of_prior]), dims=COMPONENT)
-    return pm.Deterministic(
-        f"slopes_{name}", pt.concatenate([slopes, of_biomes], axis=1), dims=dims
-    )
+    if n_grid < len(components.names):
+        prior_mean = [column == f"{PRIOR_GROUP} {name}" for column in components.names[n_grid:]]
+        own = np.tile(np.array(prior_mean, float), (len(BIOME_KEYS), 1))
+        if any(prior_mean):
+            own = own * variable(
+                f"lambda_{name}", population_priors(problem.spec)[f"lambda_{name}"]
+            )
+        slopes = pt.concatenate([slopes, own], axis=1)
+    return pm.Deterministic(f"slopes_{name}", slopes, dims=dims)
 
 
 def _biome_effects(problem: FlowProblem) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_rootc.layers import GRID_COMPONENT
 from bayes_rootc.report.stored import (
     Floats,
     biome_name,
@@ -104,9 +105,9 @@ def _counts(run: xr.DataTree, name: str) -> dict[str, int]:
 
 def _coefficients(run: xr.DataTree, record: Driven) -> list[tuple[str, str, Floats]]:
     posterior = group(run, "posterior")
-    components = labels(posterior, "component")
+    components = labels(posterior, GRID_COMPONENT)  # a prior mean drives nothing
     slopes = _sum(run, "slopes", record, "biome", "component")
-    typical = _sum(run, "gamma", record, "component")
+    typical = _sum(run, "gamma", record, GRID_COMPONENT)
     found = []
     for b, biome in enumerate(labels(posterior, "biome")):
         found += [(biome, name, slopes[:, b, c]) for c, name in enumerate(components)]

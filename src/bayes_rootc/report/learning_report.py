@@ -70,15 +70,19 @@ def learning_report(tables: Tables, info: Mapping[str, Any]) -> Report:
     if info["source"] == "simulated":
         text = "Every number here describes an invented soil. Nothing was measured."
         banners.append(Banner("SIMULATED WORLD", text))
+    if not info["run"]["passed"]:
+        text = f"The targets are of a run that did not pass its gate: {info['run']['verdict']}"
+        banners.append(Banner("NOT CONVERGED", text))
     absent = [f"learner {name} was absent: {why}" for name, why in info["absent"].items()]
     return Report(
         title="Learners of root input, uptake and turnover",
         lead="Learners and their ensemble, validated out of fold by rows and by places. Targets of "
-        "layers are posterior medians of the joint run, so their scatter is smaller than that of "
-        "measurements.",
+        "layers are posterior medians of the joint run: they scatter less than measurements, and "
+        "lean to what that run predicts from the same covariates, so that their scores are "
+        "flattered. `learn crossval` scores measurements, everything fitted anew in each fold.",
         banners=tuple(banners),
         verdict=_verdict(tables["scores"]),
-        passed=True,
+        passed=bool(info["run"]["passed"]),
         facts=tuple(
             (UNITS[t][0], _fact(tables["scores"], t)) for t in targets_of(tables["scores"])
         ),

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import BIOMES, STANDARD_EDGES_CM, STANDARD_LAYERS, VARIABLES
+from bayes_rootc.layers import BIOMES, GRID_COMPONENT, STANDARD_EDGES_CM, STANDARD_LAYERS, VARIABLES
 
 Floats = NDArray[np.float64]
 
@@ -116,7 +116,7 @@ def population_names(run: xr.DataTree, *, of_components: bool = True) -> tuple[s
     known = tuple(name for name in POPULATION if name in data)
     if known:
         return known
-    dims = {"chain", "draw"} | ({"component"} if of_components else set())
+    dims = {"chain", "draw"} | ({GRID_COMPONENT} if of_components else set())
     return tuple(name for name in VARIABLES if name in data and set(data[name].dims) <= dims)
 
 

@@ -144,7 +144,7 @@ def curve(tables: Tables) -> Figure:
                     label=RULE_TEXT[rule])  # fmt: skip
         ax.set_title(UNITS[target][0])
         ax.set_xlabel("rows learned from")
-    axes[0].set_ylabel("RMSE of the forest, out of fold")
+    axes[0].set_ylabel(f"RMSE of {frame['learner'].iloc[0]}, out of fold")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
