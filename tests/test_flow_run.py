@@ -17,20 +17,18 @@ from bayes_rootc.cli.main import main
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.joint_world import simulate_inputs
 from bayes_rootc.data.prior_means import add_prior_means
-from bayes_rootc.errors import RunError
-from bayes_rootc.inference import sensitivity
+from bayes_rootc.errors import DataError, RunError
+from bayes_rootc.inference import learn, sensitivity
 from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
 from bayes_rootc.inference.learn import open_learned, open_learner
 from bayes_rootc.inference.run_folder import RunFolder, read_certificate, read_inputs
 from bayes_rootc.inference.store import load_run
 from bayes_rootc.layers import BIOME_KEYS, EFFECTS, STANDARD_LAYERS, VARIABLES
-from bayes_rootc.models.flow_problem import assemble_flow
 from bayes_rootc.report import write
 from bayes_rootc.report.figures import style
 from bayes_rootc.report.figures.flow_catalogue import LOSS_FIGURES
 from bayes_rootc.report.flow_columns import LOSS_TABLES
 from bayes_rootc.report.learning_report import FIGURES as LEARNING_FIGURES
-from bayes_rootc.spec.joint import PriorMeansSection
 from bayes_rootc.spec.learning import TARGETS
 from bayes_rootc.spec.load import dump_spec, load_spec, parse_spec, spec_hash
 from bayes_rootc.spec.locate import find_model
@@ -364,15 +362,43 @@ def test_targets_are_posterior_medians_of_the_run(learned: Path, stored: xr.Data
     assert (of_k["group"].to_numpy() == uptake["group"].to_numpy()).all()
 
 
-def test_prior_means_of_the_learning_run_enter_a_fit(learned: Path, world: Inputs) -> None:
+def test_prior_means_of_the_learning_run_enter_a_fit(
+    learned: Path, spec: Any, world: Inputs, tmp_path: Path, capsys: Capture
+) -> None:
+    """From the table of predictions to a report, each prediction with its weight."""
     table = pd.read_csv(learned / "prior_means.csv")
     assert list(table["place"]) == list(world.places["place"])
     assert table.filter(like="prior_").notna().all(axis=None)
-    with_means = add_prior_means(world, PriorMeansSection(run=str(learned)))
-    content = dump_spec(load_spec(find_model("joint"))) | {"prior_means": {"run": str(learned)}}
-    problem = assemble_flow(parse_spec(content), with_means)
-    wanted = [f"prior mean {name}" for name in ("k", "rho", "bnpp", "f_bnpp")]
-    assert list(problem.components.names[-4:]) == wanted
+    changed = parse_spec(dump_spec(spec) | {"prior_means": {"run": str(learned)}})
+    fit = fit_model(changed, add_prior_means(world, changed.prior_means), tmp_path / "means")
+    names = ("k", "rho", "bnpp", "f_bnpp")
+    posterior = fit.run["posterior"]
+    assert list(posterior["component"].values[-4:]) == [f"prior mean {name}" for name in names]
+    assert list(posterior["grid_component"].values) == list(posterior["component"].values[:-4])
+    for position, name in enumerate(names, start=-4):
+        weight = posterior[f"lambda_{name}"]
+        assert (posterior[f"slopes_{name}"].isel(component=position) == weight).all()
+        assert (posterior["slopes_d50"].isel(component=position) == 0.0).all()
+    assert np.isfinite(fit.diagnostics["r_hat_max"])
+    sensitivity_table = pd.read_csv(fit.folder / "sensitivity.csv")
+    assert "lambda_k" in set(sensitivity_table["quantity"])
+    assert sensitivity_table["prior"].notna().all()
+    assert main(["report", str(fit.folder), "--output", str(tmp_path / "report")]) == 0
+    # Learners would learn from themselves.
+    words = ["learn", "--run", str(fit.folder), "--runs", str(tmp_path)]
+    assert main(words) == 2
+    assert "was fitted with prior means of" in capsys.readouterr().err
+
+
+def test_a_run_of_another_kind_is_never_replaced(
+    small_joint_fit: Fit, tmp_path: Path, capsys: Capture
+) -> None:
+    run = tmp_path / "joint"
+    shutil.copytree(small_joint_fit.folder, run)
+    words = ["learn", "--run", str(run), "--runs", str(tmp_path), "--name", "joint", "--overwrite"]
+    assert main(words) == 2
+    assert "is no learning run, so it is not replaced" in capsys.readouterr().err
+    assert (run / "fit.nc").is_file()
 
 
 def test_two_ways_to_standard_layers(learned: Path, world: Inputs) -> None:
@@ -384,10 +410,14 @@ def test_two_ways_to_standard_layers(learned: Path, world: Inputs) -> None:
     assert np.corrcoef(logs.T)[0, 1] > 0.5
 
 
-def test_learners_are_refitted_from_their_table_alone(learned: Path, tmp_path: Path) -> None:
+def test_learners_are_refitted_from_their_table_alone(
+    learned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = (open_learner(learned, "i_root") for _ in range(2))
     frame = pd.read_csv(learned / "table_i_root.csv", dtype={"biome": str})
     np.testing.assert_array_equal(first.predict(frame), second.predict(frame))
+    with pytest.raises(DataError, match="column biome: the category 'bog' was not among"):
+        first.predict(frame.assign(biome="bog"))
     with pytest.raises(RunError, match="did not learn d50; right: i_root"):
         open_learner(learned, "d50")
     changed = tmp_path / "changed"
@@ -395,6 +425,9 @@ def test_learners_are_refitted_from_their_table_alone(learned: Path, tmp_path: P
     frame.assign(y=frame["y"] + 1.0).to_csv(changed / "table_i_root.csv", index=False)
     with pytest.raises(RunError, match="differs from the table that was learned from; learn aga"):
         open_learner(changed, "i_root")
+    monkeypatch.setattr(learn, "available", lambda _: (("svm",), {"mars": "gone"}))
+    with pytest.raises(RunError, match="learned by svm, mars, but here are svm; install the same"):
+        open_learner(learned, "i_root")
 
 
 def test_learning_run_has_a_report(learned: Path, tmp_path: Path) -> None:
