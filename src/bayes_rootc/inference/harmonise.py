@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.inference.learning_tables import place_features
+from bayes_rootc.inference.learning_tables import place_features, with_depths
 from bayes_rootc.layers import CHAIN, DRAW, DRAW_KEPT, STANDARD_EDGES_CM, STANDARD_LAYERS
 from bayes_rootc.learning.cross import FinalModel
 from bayes_rootc.models.flow_problem import FlowProblem
@@ -44,7 +44,7 @@ def harmonised_uptake(problem: FlowProblem, run: xr.DataTree, final: FinalModel)
     features = place_features(problem, place, biome)
     frames = []
     for layer, name in enumerate(STANDARD_LAYERS):
-        here = features.assign(top_cm=edges[layer], bottom_cm=edges[layer + 1])
+        here = with_depths(features, edges[layer], edges[layer + 1])
         frames.append(
             pd.DataFrame(
                 {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,6 @@ from bayes_rootc.models.design import Index
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.units import Floats
 
-DEPTHS = ("top_cm", "bottom_cm")
 REFERENCE_THICKNESS_CM = 10.0
 """Of the layer about the reference depth for which prior means are predicted."""
 
@@ -69,7 +69,17 @@ def reference_features(problem: FlowProblem) -> pd.DataFrame:
     frame = place_features(problem, sites.place[first], sites.biome[first])
     middle = problem.reference_depth_cm
     half = min(REFERENCE_THICKNESS_CM / 2.0, middle)
-    return frame.assign(top_cm=middle - half, bottom_cm=middle + half)
+    return with_depths(frame, middle - half, middle + half)
+
+
+def with_depths(features: pd.DataFrame, top_cm: Any, bottom_cm: Any) -> pd.DataFrame:
+    """Predictors of layers: depth and thickness.
+
+    Top and bottom say the same, but are nearly one column: of such a pair one goes, and with it
+    the thickness, to which uptake is proportional.
+    """
+    thickness = np.asarray(bottom_cm, float) - np.asarray(top_cm, float)
+    return features.assign(top_cm=top_cm, thickness_cm=thickness)
 
 
 def layer_features(problem: FlowProblem) -> pd.DataFrame:
@@ -79,9 +89,8 @@ def layer_features(problem: FlowProblem) -> pd.DataFrame:
     layers = problem.inputs.tables["layers"].table
     site = rows.profile_site[rows.profile]
     features = place_features(problem, problem.sites.place[site], problem.sites.biome[site])
-    for depth in DEPTHS:
-        features[depth] = layers[depth].to_numpy(float)
-    return features
+    top, bottom = (layers[name].to_numpy(float) for name in ("top_cm", "bottom_cm"))
+    return with_depths(features, top, bottom)
 
 
 def _site_table(name: str, problem: FlowProblem, derived: xr.Dataset) -> LearningTable:

@@ -154,17 +154,19 @@ def harmonised(tables: Tables) -> Figure:
     """Draw uptake of the standard layers: by the learner against by the model."""
     frame = tables["harmonised"]
     layers = list(dict.fromkeys(frame["layer"]))
-    figure = new_figure(1.75 * len(layers), 2.5)
+    figure = new_figure(1.75 * len(layers), 2.6)
     axes = figure.subplots(1, len(layers), sharex=True, sharey=True, squeeze=False)[0]
-    ends = np.quantile(frame[["learner", "model"]].to_numpy(float), [0.001, 0.999])
+    logs = np.log10(frame[["learner", "model"]].to_numpy(float))
+    ends = np.quantile(logs, [0.001, 0.999])
     for ax, layer in zip(axes, layers, strict=True):
-        part = frame[frame["layer"] == layer]
-        ax.loglog(part["model"], part["learner"], ".", ms=2.5, alpha=0.4, color=COLOURS[0])
+        part = logs[(frame["layer"] == layer).to_numpy()]
+        ax.plot(part[:, 1], part[:, 0], ".", ms=2.5, alpha=0.4, color=COLOURS[0])
         ax.plot(ends, ends, color=INK, lw=0.8)
         ax.set_xlim(*ends)
         ax.set_ylim(*ends)
-        ax.set_title(f"{layer} cm")
+        ax.set_aspect("equal")
+        ax.set_title(f"{layer}")
     axes[0].set_ylabel("learner of layer depths")
-    figure.supxlabel("the model's own profile (Mg C ha⁻¹ yr⁻¹)", fontsize=9)
+    figure.supxlabel("the model's own profile, log₁₀ (Mg C ha⁻¹ yr⁻¹)", fontsize=9)
     figure.suptitle("I_bulk of the standard layers of every profile, two ways", color=INK)
     return figure
