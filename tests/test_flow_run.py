@@ -18,9 +18,9 @@ from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.joint_world import simulate_inputs
 from bayes_rootc.data.prior_means import add_prior_means
 from bayes_rootc.errors import DataError, RunError
-from bayes_rootc.inference import learn, sensitivity
+from bayes_rootc.inference import learned_folder, sensitivity
 from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
-from bayes_rootc.inference.learn import open_learned, open_learner
+from bayes_rootc.inference.learned_folder import open_learned, open_learner
 from bayes_rootc.inference.run_folder import RunFolder, read_certificate, read_inputs
 from bayes_rootc.inference.store import load_run
 from bayes_rootc.layers import BIOME_KEYS, EFFECTS, STANDARD_LAYERS, VARIABLES
@@ -425,7 +425,7 @@ def test_learners_are_refitted_from_their_table_alone(
     frame.assign(y=frame["y"] + 1.0).to_csv(changed / "table_i_root.csv", index=False)
     with pytest.raises(RunError, match="differs from the table that was learned from; learn aga"):
         open_learner(changed, "i_root")
-    monkeypatch.setattr(learn, "available", lambda _: (("svm",), {"mars": "gone"}))
+    monkeypatch.setattr(learned_folder, "available", lambda _: (("svm",), {"mars": "gone"}))
     with pytest.raises(RunError, match="learned by svm, mars, but here are svm; install the same"):
         open_learner(learned, "i_root")
 

@@ -74,7 +74,7 @@ def _learn(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from bayes_rootc.inference.learn import open_learned
+    from bayes_rootc.inference.learned_folder import open_learned
 
     learned = open_learned(args.path or args.runs / args.name)
     _say(f"learned from {learned.info['run']['path']}, seed {learned.info['seed']}")

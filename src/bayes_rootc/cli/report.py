@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the report and print where it is; the exit code is 0 even if the gate failed."""
     from bayes_rootc.cli.stored_run import load, say_if_partial
     from bayes_rootc.data.prior_means import CERTIFICATE
-    from bayes_rootc.inference.learn import open_learned
+    from bayes_rootc.inference.learned_folder import open_learned
     from bayes_rootc.report.learning_report import learning_report
     from bayes_rootc.report.sensitivity import with_sensitivity
     from bayes_rootc.report.write import write_pages, write_report

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +11,11 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from bayes_rootc.data.prior_means import CERTIFICATE, TABLE, prior_column
-from bayes_rootc.data.table_data import table_hash
+from bayes_rootc.data.prior_means import CERTIFICATE, prior_column
 from bayes_rootc.errors import RunError
-from bayes_rootc.files import replacing
 from bayes_rootc.inference.fit import Fit, open_run
 from bayes_rootc.inference.harmonise import harmonised_uptake
+from bayes_rootc.inference.learned_folder import Learned, hash_of, write_learned
 from bayes_rootc.inference.learning_tables import (
     QUANTITY,
     learning_tables,
@@ -30,7 +27,6 @@ from bayes_rootc.learning.cross import (
     Elsewhere,
     FinalModel,
     cross_predict,
-    fit_final,
 )
 from bayes_rootc.learning.evaluate import (
     learning_curve,
@@ -48,29 +44,8 @@ from bayes_rootc.spec.load import dump_spec, spec_hash
 from bayes_rootc.version import __version__
 
 Say = Callable[[str], None]
-TABLE_PREFIX = "table_"
-"""Of the files that hold the tables that were learned from."""
-
 MOST_IMPORTANT = 6
 """Predictors whose partial dependence is computed."""
-
-
-@dataclass(frozen=True)
-class Learned:
-    """Outcome of a learning run, as it is stored.
-
-    Attributes
-    ----------
-    tables : dict
-        Name of a file (without ``.csv``) → table: ``predictions`` (out of fold, by rule and
-        learner), ``scores``, ``parameters``, ``weights``, ``importance``, ``dependence``,
-        ``curve``, ``harmonised``, ``prior_means``.
-    info : dict
-        Hashes, version, seed, learners absent, notes, seconds.
-    """
-
-    tables: dict[str, pd.DataFrame]
-    info: dict[str, Any]
 
 
 def learn(
@@ -108,19 +83,18 @@ def learn(
     if folder.exists() and not (folder / CERTIFICATE).is_file():
         raise RunError(f"{folder}: is no learning run, so it is not replaced; take another name")
     _, problem, fit, certificate = read_joint_run(run)
-    fitted, verdict = fit.run, str(fit.diagnostics.get("verdict", "not checked"))
-    say(f"{run}: {verdict}")
+    say(f"{run}: {_verdict(fit)}")
     present, absent = available(spec.learners)
     for name, reason in absent.items():
         say(f"learner {name} is absent: {reason}")
-    tables = learning_tables(problem, fitted["derived"].to_dataset(), spec.targets)
+    tables = learning_tables(problem, fit.run["derived"].to_dataset(), spec.targets)
     collected: dict[str, list[pd.DataFrame]] = {}
     prior: dict[str, Any] = {}
     for name, table in tables.items():
         clock = time.monotonic()
         parts, final, grouped = _learn_target(problem, table, spec, n_jobs, say)
         if name == "i_bulk":
-            parts["harmonised"] = harmonised_uptake(problem, fitted, final)
+            parts["harmonised"] = harmonised_uptake(problem, fit.run, final)
         if name in QUANTITY:
             assert grouped.elsewhere is not None
             prior[prior_column(QUANTITY[name])] = grouped.elsewhere[-1]
@@ -131,26 +105,39 @@ def learn(
     places = problem.inputs.places[["place", "lat", "lon"]].reset_index(drop=True)
     found["prior_means"] = places.assign(**prior)
     info = {
+        **_about(spec, run, fit, certificate),
+        "table_hashes": {name: hash_of(table) for name, table in tables.items()},
+        "learners": list(present),
+        "absent": dict(absent),
+        "seconds": time.monotonic() - start,
+    }
+    learned = Learned(found, info)
+    write_learned(learned, tables, folder)
+    return learned
+
+
+def _about(
+    spec: LearningSpec, run: Path, fit: Fit, certificate: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What was learned from, by whom."""
+    return {
         "spec": dump_spec(spec),
         "spec_hash": spec_hash(spec),
         "data_hash": certificate["data_hash"],
         "run": {
             "path": str(run),
             "spec_hash": certificate["spec_hash"],
-            "verdict": verdict,
+            "verdict": _verdict(fit),
             "passed": bool(fit.diagnostics.get("passed", False)),
         },
-        "table_hashes": {name: _hash(table) for name, table in tables.items()},
         "version": __version__,
         "seed": spec.seed,
         "source": certificate["source"],
-        "learners": list(present),
-        "absent": dict(absent),
-        "seconds": time.monotonic() - start,
     }
-    learned = Learned(found, info)
-    _write(learned, tables, folder)
-    return learned
+
+
+def _verdict(fit: Fit) -> str:
+    return str(fit.diagnostics.get("verdict", "not checked"))
 
 
 def read_joint_run(run: Path) -> tuple[JointSpec, FlowProblem, Fit, Mapping[str, Any]]:
@@ -175,63 +162,6 @@ def read_joint_run(run: Path) -> tuple[JointSpec, FlowProblem, Fit, Mapping[str,
             "(fit joint)"
         )
     return spec, assemble_flow(spec, inputs), fit, certificate
-
-
-def open_learned(folder: Path) -> Learned:
-    """Read a stored learning run.
-
-    Raises
-    ------
-    RunError
-        If the folder is none.
-    """
-    try:
-        info = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
-        tables = {
-            path.stem: pd.read_csv(path)
-            for path in sorted(folder.glob("*.csv"))
-            if not path.stem.startswith(TABLE_PREFIX)
-        }
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder}: is no finished learning run ({error})") from None
-    return Learned(tables, info)
-
-
-def open_learner(folder: Path, target: str) -> FinalModel:
-    """Learners of all rows of a target, refitted: nothing but tables is stored.
-
-    Raises
-    ------
-    RunError
-        If the folder is no learning run, did not learn the target, or its table was changed.
-    """
-    info = open_learned(folder).info
-    if target not in info["table_hashes"]:
-        have = ", ".join(info["table_hashes"])
-        raise RunError(f"{folder}: did not learn {target}; right: {have}")
-    frame = pd.read_csv(folder / f"{TABLE_PREFIX}{target}.csv", dtype={"group": str, "biome": str})
-    own = frame[["y", "weight", "group", "lat", "lon"]]
-    table = LearningTable(
-        name=target, features=frame.drop(columns=[*own]), y=own["y"].to_numpy(float),
-        weight=own["weight"].to_numpy(float), group=own["group"].to_numpy(str),
-        lat=own["lat"].to_numpy(float), lon=own["lon"].to_numpy(float),
-        natural="expit" if target == "f_bnpp" else "exp",
-    )  # fmt: skip
-    if _hash(table) != info["table_hashes"][target]:
-        raise RunError(
-            f"{folder / f'{TABLE_PREFIX}{target}.csv'}: differs from the table that was learned "
-            "from; learn again"
-        )
-    spec = LearningSpec.model_validate(info["spec"])
-    present, _ = available(spec.learners)
-    if [*present] != info["learners"]:
-        raise RunError(
-            f"{folder}: learned by {', '.join(info['learners'])}, but here are "
-            f"{', '.join(present)}; install the same learners (extra `learners`), or learn again"
-        )
-    final = fit_final(table, spec, seed=spec.seed)
-    final.preparation.unseen = "error"
-    return final
 
 
 def _learn_target(
@@ -291,22 +221,3 @@ def _first(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns with what a row is about in front."""
     front = [name for name in ("target", "rule", "fold", "learner") if name in frame]
     return frame[[*front, *(name for name in frame if name not in front)]]
-
-
-def _hash(table: LearningTable) -> str:
-    return table_hash(table.features.assign(y=table.y, weight=table.weight, group=table.group))
-
-
-def _write(learned: Learned, tables: Mapping[str, LearningTable], folder: Path) -> None:
-    with replacing(folder) as beside:
-        beside.mkdir()
-        for name, frame in learned.tables.items():
-            file = TABLE if name == "prior_means" else f"{name}.csv"
-            frame.to_csv(beside / file, index=False)
-        for name, table in tables.items():
-            frame = table.features.assign(
-                y=table.y, weight=table.weight, group=table.group, lat=table.lat, lon=table.lon
-            )
-            frame.to_csv(beside / f"{TABLE_PREFIX}{name}.csv", index=False)
-        text = json.dumps(learned.info, indent=1, ensure_ascii=False)
-        (beside / CERTIFICATE).write_text(text + "\n", encoding="utf-8")

@@ -155,17 +155,13 @@ def cross_predict(
         fold_away = _folds_of_blocks(table, fold, elsewhere.block, section.block_degrees)
         common |= {"features": elsewhere.features, "fold_away": fold_away}
     jobs = (delayed(_one_fold)(table, spec, rule, number=k, **common) for k in numbers)
-    results = []
-    for number, result in zip(
-        numbers, Parallel(n_jobs=n_jobs, return_as="generator")(jobs), strict=True
-    ):
-        results.append(result)
-        what = "all rows" if number == ALL_ROWS else f"fold {number + 1} of {section.n_folds}"
-        say(f"{table.name}, {rule}: {what} done")
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     prediction = np.full((len(names) + 1, len(table.y)), np.nan)
     away = np.full((len(names) + 1, len(fold_away)), np.nan)
     parameters, weights, final = [], [], None
     for number, (own, other, model) in zip(numbers, results, strict=True):
+        what = "all rows" if number == ALL_ROWS else f"fold {number + 1} of {section.n_folds}"
+        say(f"{table.name}, {rule}: {what} done")
         away[:, fold_away == number] = other.T
         if isinstance(model, FinalModel):
             final = model

@@ -64,7 +64,7 @@ def learning_report(tables: Tables, info: Mapping[str, Any]) -> Report:
     Parameters
     ----------
     tables, info
-        As of :class:`bayes_rootc.inference.learn.Learned`.
+        As of :class:`bayes_rootc.inference.learned_folder.Learned`.
     """
     banners = []
     if info["source"] == "simulated":
