@@ -12,10 +12,12 @@ import pytest
 
 from bayes_rootc.errors import SpecError
 from bayes_rootc.spec.joint import JointSpec
+from bayes_rootc.spec.learning import LearningSpec
 from bayes_rootc.spec.load import (
     BLOCKS,
     SPECS,
     dump_spec,
+    load_learning,
     load_spec,
     load_turnover,
     parse_spec,
@@ -219,3 +221,31 @@ def test_another_model_where_turnover_is_wanted_is_refused() -> None:
     with pytest.raises(SpecError) as caught:
         load_turnover(MODELS / "stock.toml")
     assert 'stock.toml: model = "stock" is not for this; it must be "turnover"' in str(caught.value)
+
+
+def test_a_learning_file_is_not_fitted_and_a_model_not_learned() -> None:
+    files = packaged_models()
+    with pytest.raises(
+        SpecError, match=r"model = 'learning' .* a learning file is for the verb le"
+    ):
+        load_spec(files["learning"])
+    with pytest.raises(
+        SpecError, match=r"model = 'joint' is not for this; it must be \"learning\""
+    ):
+        load_learning(files["joint"])
+    assert load_learning(files["learning"]) == LearningSpec.model_validate(
+        {"schema": 1, "model": "learning"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"targets": ["ln_k", "ln_q"]}, "targets names ln_q, which is none; right: i_root"),
+        ({"learners": ["svm", "svm"]}, "learners names svm twice; it must name each once"),
+        ({"validation": {"n_folds": 1}}, "greater than or equal to 2"),
+    ],
+)
+def test_wrong_learning_files_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LearningSpec.model_validate({"schema": 1, "model": "learning"} | changes)

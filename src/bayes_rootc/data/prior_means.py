@@ -23,6 +23,11 @@ def prior_column(effect: str) -> str:
     return f"prior_{effect}"
 
 
+def why(error: OSError | ValueError) -> str:
+    """Words of an error, without numbers and paths that the message has already."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def add_prior_means(inputs: Inputs, section: PriorMeansSection | None) -> Inputs:
     """Add to the places what a learning run predicts for them.
 
@@ -45,7 +50,7 @@ def add_prior_means(inputs: Inputs, section: PriorMeansSection | None) -> Inputs
         table = pd.read_csv(folder / TABLE, dtype={"place": str})
     except (OSError, ValueError) as error:
         raise DataError(
-            f"prior_means.run = {section.run}: is no finished learning run ({error}); "
+            f"prior_means.run = {section.run}: is no finished learning run ({why(error)}); "
             "make one with: learn models/learning.toml"
         ) from None
     if about.get("data_hash") != inputs.data_hash:

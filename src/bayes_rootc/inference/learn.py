@@ -82,9 +82,9 @@ def learn(
     start = time.monotonic()
     if folder.exists() and not (folder / CERTIFICATE).is_file():
         raise RunError(f"{folder}: is no learning run, so it is not replaced; take another name")
+    present, absent = available(spec.learners)
     _, problem, fit, certificate = read_joint_run(run)
     say(f"{run}: {_verdict(fit)}")
-    present, absent = available(spec.learners)
     for name, reason in absent.items():
         say(f"learner {name} is absent: {reason}")
     tables = learning_tables(problem, fit.run["derived"].to_dataset(), spec.targets)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_rootc.data.prior_means import CERTIFICATE, TABLE
+from bayes_rootc.data.prior_means import CERTIFICATE, TABLE, why
 from bayes_rootc.data.table_data import table_hash
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing
@@ -57,7 +57,7 @@ def open_learned(folder: Path) -> Learned:
             if not path.stem.startswith(TABLE_PREFIX)
         }
     except (OSError, ValueError) as error:
-        raise RunError(f"{folder}: is no finished learning run ({error})") from None
+        raise RunError(f"{folder}: is no finished learning run ({why(error)})") from None
     return Learned(tables, info)
 
 

@@ -126,7 +126,8 @@ def parse_spec(content: dict[str, Any], where: str = "spec") -> Spec:
     name = content.get("model")
     if not isinstance(name, str) or name not in SPECS:
         valid = ", ".join(f'"{known}"' for known in SPECS)
-        raise SpecError(f"{where}: model = {name!r} is unknown; it must be one of {valid}")
+        hint = "; a learning file is for the verb learn" if name == "learning" else ""
+        raise SpecError(f"{where}: model = {name!r} is unknown; it must be one of {valid}{hint}")
     return _validated(SPECS[name], content, where)
 
 
