@@ -43,7 +43,7 @@ GROUPS = {
 
 SHORT = {
     "chains = 4": "chains = 2",
-    "tune = 1500": "tune = 100",
+    "tune = 1000": "tune = 100",
     "draws = 1000": "draws = 60",
     "keep_draws = 1000": "keep_draws = 40",
     "r_hat_max = 1.01": "r_hat_max = 10.0",
