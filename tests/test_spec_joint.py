@@ -225,13 +225,9 @@ def test_another_model_where_turnover_is_wanted_is_refused() -> None:
 
 def test_a_learning_file_is_not_fitted_and_a_model_not_learned() -> None:
     files = packaged_models()
-    with pytest.raises(
-        SpecError, match=r"model = 'learning' .* a learning file is for the"
-    ):
+    with pytest.raises(SpecError, match=r"model = 'learning' .* a learning file is for the"):
         load_spec(files["learning"])
-    with pytest.raises(
-        SpecError, match=r"model = 'joint' is not for this; .* \"learning\""
-    ):
+    with pytest.raises(SpecError, match=r"model = 'joint' is not for this; .* \"learning\""):
         load_learning(files["joint"])
     assert load_learning(files["learning"]) == LearningSpec.model_validate(
         {"schema": 1, "model": "learning"}
