@@ -25,6 +25,7 @@ LEVELS = (
     ("models",),
     ("inference",),
     ("loss",),
+    ("mapping",),
     ("report",),
     ("api",),
     (FACADE,),
@@ -37,6 +38,7 @@ LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 ONLY = {"radiocarbon": {"numpy", "scipy"}, "loss": {"numpy", "pandas", "xarray"}}
 NEVER = {
     "loss": {"pymc", "pytensor", "nutpie", "matplotlib"},
+    "mapping": {"pymc", "pytensor", "nutpie", "matplotlib"},
     "report": {"pymc", "pytensor", "nutpie"},
 }
 

@@ -61,8 +61,8 @@ def open_learned(folder: Path) -> Learned:
     return Learned(tables, info)
 
 
-def open_learner(folder: Path, target: str) -> FinalModel:
-    """Learners of all rows of a target, refitted: nothing but tables is stored.
+def open_table(folder: Path, target: str) -> LearningTable:
+    """Table of a target, as it was learned from.
 
     Raises
     ------
@@ -73,7 +73,8 @@ def open_learner(folder: Path, target: str) -> FinalModel:
     if target not in info["table_hashes"]:
         have = ", ".join(info["table_hashes"])
         raise RunError(f"{folder}: did not learn {target}; right: {have}")
-    frame = pd.read_csv(folder / f"{TABLE_PREFIX}{target}.csv", dtype={"group": str, "biome": str})
+    path = folder / f"{TABLE_PREFIX}{target}.csv"
+    frame = pd.read_csv(path, dtype={"group": str, "biome": str})
     own = frame[["y", "weight", "group", "lat", "lon"]]
     table = LearningTable(
         name=target, features=frame.drop(columns=[*own]), y=own["y"].to_numpy(float),
@@ -82,10 +83,19 @@ def open_learner(folder: Path, target: str) -> FinalModel:
         natural="expit" if target == "f_bnpp" else "exp",
     )  # fmt: skip
     if hash_of(table) != info["table_hashes"][target]:
-        raise RunError(
-            f"{folder / f'{TABLE_PREFIX}{target}.csv'}: differs from the table that was learned "
-            "from; learn again"
-        )
+        raise RunError(f"{path}: differs from the table that was learned from; learn again")
+    return table
+
+
+def open_learner(folder: Path, target: str) -> FinalModel:
+    """Learners of all rows of a target, refitted: nothing but tables is stored.
+
+    Raises
+    ------
+    RunError
+        As :func:`open_table`, and if other learners are installed than those that learned.
+    """
+    table, info = open_table(folder, target), open_learned(folder).info
     spec = LearningSpec.model_validate(info["spec"])
     present, _ = available(spec.learners)
     if [*present] != info["learners"]:

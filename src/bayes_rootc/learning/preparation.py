@@ -8,7 +8,7 @@ columns and exact linear combinations are followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -162,6 +162,30 @@ class Preparation:
                     )
         wide = self._wide(features)[list(self.names)].to_numpy(float)
         return np.asarray((wide - self.mean) / self.spread)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned as plain numbers and text, for JSON."""
+        return {
+            "max_correlation": self.max_correlation,
+            "unseen": self.unseen,
+            "numbers": self.numbers,
+            "categories": self.categories,
+            "median": {name: float(self.median[name]) for name in self.numbers},
+            "names": list(self.names),
+            "mean": self.mean.tolist(),
+            "spread": self.spread.tolist(),
+            "removed": self.removed,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Preparation:
+        """Return the preparation that :meth:`to_dict` described; KeyError if something lacks."""
+        found = cls(content["max_correlation"], content["unseen"])
+        found.numbers, found.categories = content["numbers"], content["categories"]
+        found.median = pd.Series(content["median"], dtype=float)
+        found.names, found.removed = tuple(content["names"]), dict(content["removed"])
+        found.mean, found.spread = (np.array(content[key], float) for key in ("mean", "spread"))
+        return found
 
     def _wide(self, features: pd.DataFrame) -> pd.DataFrame:
         columns = {name: features[name].fillna(self.median[name]) for name in self.numbers}

@@ -18,7 +18,7 @@ class ValidationSection(Section):
     """How rows are held out."""
 
     n_folds: Annotated[int, Field(ge=2, le=50)] = 5
-    inner_folds: Annotated[int, Field(ge=2, le=20)] = 3
+    inner_folds: Annotated[int, Field(ge=2, le=20)] = 5
     block_degrees: Annotated[float, Field(gt=0, le=90)] = 5.0
 
 

@@ -23,6 +23,7 @@ from bayes_rootc.spec.joint import (
 )
 from bayes_rootc.spec.learning import LearningSpec
 from bayes_rootc.spec.locate import find_model
+from bayes_rootc.spec.map import MapSpec
 from bayes_rootc.spec.turnover import TurnoverSpec
 
 Spec = TurnoverSpec | FlowModel
@@ -36,6 +37,9 @@ SPECS: dict[str, type[Spec]] = {
     "joint": JointSpec,
 }
 """Model name in the file → its typed view."""
+
+VERB_OF = {"learning": "learn", "map": "map"}
+"""Files of other kinds → the verb that takes them."""
 
 BLOCKS = tuple(name for name in SPECS if name != "joint")
 
@@ -126,7 +130,7 @@ def parse_spec(content: dict[str, Any], where: str = "spec") -> Spec:
     name = content.get("model")
     if not isinstance(name, str) or name not in SPECS:
         valid = ", ".join(f'"{known}"' for known in SPECS)
-        hint = "; a learning file is for the verb learn" if name == "learning" else ""
+        hint = f"; a {name} file is for the verb {VERB_OF[name]}" if name in VERB_OF else ""
         raise SpecError(f"{where}: model = {name!r} is unknown; it must be one of {valid}{hint}")
     return _validated(SPECS[name], content, where)
 
@@ -139,12 +143,27 @@ def load_learning(path: Path | str) -> LearningSpec:
     SpecError
         As :func:`load_spec`, and if ``model`` is another than ``learning``.
     """
-    content = _read_toml(Path(path))
-    if content.get("model") != "learning":
+    return _load_other(LearningSpec, "learning", Path(path))
+
+
+def load_map(path: Path | str) -> MapSpec:
+    """Read and check a map file such as ``models/map.toml``.
+
+    Raises
+    ------
+    SpecError
+        As :func:`load_spec`, and if ``model`` is another than ``map``.
+    """
+    return _load_other(MapSpec, "map", Path(path))
+
+
+def _load_other[View: BaseModel](view: type[View], name: str, path: Path) -> View:
+    content = _read_toml(path)
+    if content.get("model") != name:
         raise SpecError(
-            f'{path}: model = {content.get("model")!r} is not for this; it must be "learning"'
+            f'{path}: model = {content.get("model")!r} is not for this; it must be "{name}"'
         )
-    return _validated(LearningSpec, content, str(path))
+    return _validated(view, content, str(path))
 
 
 def _validated[View: BaseModel](view: type[View], content: dict[str, Any], where: str) -> View:

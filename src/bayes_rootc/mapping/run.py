@@ -1,0 +1,229 @@
+"""Making maps: prepared, filled block by block on threads or a cluster, resumed, and summed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_rootc.errors import RunError
+from bayes_rootc.files import replacing, write_text
+from bayes_rootc.mapping.block import CERTIFICATE, done_path, map_block, open_map
+from bayes_rootc.mapping.cube import Block, locate_cube
+from bayes_rootc.mapping.prepare import Request, certificate, prepare
+from bayes_rootc.mapping.totals import totals
+from bayes_rootc.spec.map import MapSpec
+
+Say = Callable[[str], None]
+SAY_EVERY_SECONDS = 5.0
+RETRIES = 3
+"""Of a block whose worker was lost."""
+
+MIB = 1024.0**2
+FINISHED = "totals.csv"
+
+
+@dataclass(frozen=True)
+class MapRun:
+    """What a finished map tells of itself.
+
+    Attributes
+    ----------
+    folder : Path
+    totals : DataFrame
+        See :func:`.totals.totals`.
+    counts : dict
+        Cells by what became of them.
+    info : dict
+        Birth certificate.
+    seconds : float
+        Of this command.
+    """
+
+    folder: Path
+    totals: pd.DataFrame
+    counts: dict[str, int]
+    info: dict[str, Any]
+    seconds: float
+
+
+def make_maps(
+    spec: MapSpec, request: Request, *, resume: bool = False, overwrite: bool = False,
+    cluster: str | None = None, n_threads: int = 1, say: Say = lambda _: None,
+) -> MapRun:  # fmt: skip
+    """Make the maps of a specification, or finish them.
+
+    Parameters
+    ----------
+    spec : MapSpec
+    request : Request
+    resume : bool
+        Go on with a map that was stopped; the result is the same, bit for bit.
+    overwrite : bool
+        Replace a map that is there.
+    cluster : str, optional
+        Address of a dask scheduler whose workers see the same folders; threads here by default.
+    n_threads : int
+    say : callable
+        Receives a line about every step.
+
+    Raises
+    ------
+    RunError
+        If a map is there already, another program writes it, or it is to be resumed but was made
+        of something else.
+    """
+    clock = time.monotonic()
+    folder = request.folder
+    with _only_writer(folder):
+        info = _begin(spec, request, resume=resume, overwrite=overwrite, say=say)
+        blocks = _blocks(folder)
+        left = [block for block in blocks if not done_path(folder, block.number).exists()]
+        if len(left) < len(blocks):
+            say(f"{len(blocks) - len(left)} of {len(blocks)} blocks were done before")
+        progress = _Progress(len(blocks), len(blocks) - len(left), say)
+        if cluster:
+            _on_cluster(folder, left, cluster, progress)
+        else:
+            _on_threads(folder, left, n_threads, progress)
+        table, counts = totals(folder, spec.engines, [block.number for block in blocks])
+        with replacing(folder / FINISHED) as beside:
+            table.to_csv(beside, index=False)
+        write_text(folder / "counts.json", json.dumps(counts, indent=1) + "\n")
+    return MapRun(folder, table, counts, info, time.monotonic() - clock)
+
+
+def _begin(
+    spec: MapSpec, request: Request, *, resume: bool, overwrite: bool, say: Say
+) -> dict[str, Any]:
+    """Prepare the folder, or make sure that what is there is what would be made."""
+    folder = request.folder
+    wanted = certificate(spec, request, locate_cube(spec.grid.file, request.data))
+    stands = folder / CERTIFICATE
+    if resume and stands.exists():
+        found: dict[str, Any] = json.loads(stands.read_text(encoding="utf-8"))
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                raise RunError(
+                    f"{folder}: was begun with another {key.replace('_', ' ')} "
+                    f"({_short(found.get(key))}; now {_short(value)}); --overwrite begins anew"
+                )
+        return found
+    if resume:
+        raise RunError(f"{folder}: holds no map that was begun; leave out --resume")
+    if stands.exists() and not overwrite:
+        raise RunError(
+            f"{folder}: holds a map; --resume goes on with it, --overwrite replaces it, --name "
+            "takes another"
+        )
+    for name in ("blocks", "models", "forest.zarr", "posterior.zarr"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (CERTIFICATE, FINISHED):
+        (folder / name).unlink(missing_ok=True)
+    prepare(spec, request, wanted, say)
+    return wanted
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 24 else f"{text[:20]}…"
+
+
+def _blocks(folder: Path) -> list[Block]:
+    opened = open_map(folder)
+    size = opened.spec.output
+    return [*opened.cube.blocks(size.block_lat, size.block_lon)]
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Hold the lock of a map; the system lets go of it if the program is killed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{folder}: another program writes this map; wait for it, or take another --name"
+            ) from None
+        yield
+
+
+def _on_threads(folder: Path, blocks: list[Block], n_threads: int, progress: _Progress) -> None:
+    import dask.base
+    import dask.delayed
+
+    def one(block: Block) -> None:
+        progress.done(map_block(folder, block)["mapped"])
+
+    tasks = [dask.delayed(one, pure=False)(block) for block in blocks]
+    dask.compute(*tasks, scheduler="threads", num_workers=n_threads)
+
+
+def _on_cluster(folder: Path, blocks: list[Block], address: str, progress: _Progress) -> None:
+    from distributed import Client, as_completed
+
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise RunError(f"--cluster {address}: no dask scheduler answers there ({error})") from None
+    with client:
+        path = folder.resolve()
+        futures = client.map(
+            lambda block: map_block(path, block), blocks, pure=False, retries=RETRIES
+        )
+        for _, counts in as_completed(futures, with_results=True):
+            progress.done(counts["mapped"])
+
+
+class _Progress:
+    """Says now and then how far it is: blocks, rate, time left, memory."""
+
+    def __init__(self, n_blocks: int, n_done: int, say: Say) -> None:
+        self.n_blocks, self.n_done, self.say = n_blocks, n_done, say
+        self.start = self.last = time.monotonic()
+        self.first, self.cells, self.lock = n_done, 0, Lock()
+
+    def done(self, cells: int) -> None:
+        """Count a block."""
+        with self.lock:
+            self.n_done += 1
+            self.cells += cells
+            now = time.monotonic()
+            whole = self.n_done == self.n_blocks
+            if now - self.last < SAY_EVERY_SECONDS and not whole:
+                return
+            self.last = now
+            seconds = max(now - self.start, 1e-6)
+            left = seconds / (self.n_done - self.first) * (self.n_blocks - self.n_done)
+            self.say(
+                f"{self.n_done} of {self.n_blocks} blocks, {self.cells / seconds:,.0f} cells/s, "
+                f"about {left:.0f} s left, {peak_memory_mib():,.0f} MiB"
+            )
+
+
+def peak_memory_mib() -> float:
+    """Largest memory that this process has had, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak / MIB if sys.platform == "darwin" else peak / 1024.0)
+
+
+def land_cells(folder: Path) -> int:
+    """Cells with a biome, block by block."""
+    opened = open_map(folder)
+    name = opened.spec.grid.biome
+    return sum(
+        int(np.isfinite(opened.cube.read([name], block)[name]).sum()) for block in _blocks(folder)
+    )
