@@ -54,6 +54,14 @@ VERBS = {
         "bayes_rootc.cli.learn",
         "learn inputs and turnover of a joint run from place and depth; prior means for a fit",
     ),
+    "grid": Verb(
+        "bayes_rootc.cli.grid",
+        "build a cube of covariates from rasters, or check a grid against what was learned",
+    ),
+    "map": Verb(
+        "bayes_rootc.cli.map",
+        "map I_root, I_bulk and I_loss with their uncertainty, from a joint and a learning run",
+    ),
     "turnover": Verb("bayes_rootc.cli.turnover", "turnover time of one sample from its Δ14C"),
     "curve": Verb("bayes_rootc.cli.curve", "Δ14C of a pool of known turnover time, by month"),
 }

@@ -74,13 +74,18 @@ class PrincipalEnsemble:
 
 
 def _regress(x: Floats, y: Floats, weight: Floats, n: int) -> tuple[Floats, float]:
-    """Slopes and intercept of the regression on the first n principal components."""
+    """Slopes and intercept of the regression on the first n principal components.
+
+    Predictions are scaled to one spread first: the one that scatters most is not the best.
+    """
     share = weight / weight.sum()
     mean, middle = share @ x, float(share @ y)
-    centred = x - mean
-    variance, axes = np.linalg.eigh((centred * share[:, None]).T @ centred)
+    spread = np.sqrt(share @ (x - mean) ** 2)
+    spread = np.where(spread > 0.0, spread, 1.0)
+    scaled = (x - mean) / spread
+    variance, axes = np.linalg.eigh((scaled * share[:, None]).T @ scaled)
     first = np.argsort(-variance)[:n]
     first = first[variance[first] > LEAST_VARIANCE * variance.sum()]
-    scores = centred @ axes[:, first]
-    slopes = axes[:, first] @ ((share * (y - middle)) @ scores / variance[first])
+    scores = scaled @ axes[:, first]
+    slopes = axes[:, first] @ ((share * (y - middle)) @ scores / variance[first]) / spread
     return slopes, middle - float(slopes @ mean)

@@ -123,17 +123,18 @@ LEARNERS: dict[str, Learner] = {
     ),
     "xgboost": Learner(
         "boosted trees (XGBoost)", "xgboost", _xgboost,
-        ({"n_estimators": 150, "max_depth": 3}, {"n_estimators": 250, "max_depth": 5}),
+        ({"n_estimators": 60, "max_depth": 3}, {"n_estimators": 150, "max_depth": 3},
+         {"n_estimators": 250, "max_depth": 5}),
         takes_weight=True, quick={},
     ),
     "cubist": Learner(
         "rules with linear models (Cubist)", "cubist", _cubist,
-        ({"n_committees": 1}, {"n_committees": 3}),
+        ({"n_committees": 3}, {"n_committees": 10}),
         takes_weight=True, quick={},
     ),
     "svm": Learner(
         "support vector machine, radial basis", "sklearn", _svm,
-        ({"C": 0.5}, {"C": 2.0}),
+        ({"C": 0.25}, {"C": 1.0}),
         takes_weight=True, quick={},
     ),
     "mars": Learner(

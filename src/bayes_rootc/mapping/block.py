@@ -90,6 +90,13 @@ def open_map(folder: Path) -> Opened:
     return found
 
 
+def blocks_of(folder: Path) -> list[Block]:
+    """Blocks of a prepared map."""
+    opened = open_map(folder)
+    size = opened.spec.output
+    return [*opened.cube.blocks(size.block_lat, size.block_lon)]
+
+
 def map_block(folder: Path, block: Block) -> dict[str, int]:
     """Fill a block, write it, and leave its sums; the counts of its cells are returned.
 

@@ -100,11 +100,11 @@ class ForestEngine:
         del rng  # errors are those of a block of degrees, whatever cells are asked for together
         noise = self._errors(cells)
         cells = cells.assign(biome=np.array(BIOME_KEYS)[biome])
-        mean, sd = (one.astype(np.float32) for one in self.i_root.predict(cells))
+        mean, sd = map(_f32, self.i_root.predict(cells))
         total = np.exp(mean[:, None] + sd[:, None] * noise[:, 0])
         layers = pd.concat([_at_depth(cells, layer) for layer in range(len(STANDARD_LAYERS))])
         found = self.i_bulk.predict(layers)
-        mean, sd = (one.astype(np.float32).reshape(-1, len(cells)).T for one in found)
+        mean, sd = (_f32(one).reshape(-1, len(cells)).T for one in found)
         bulk = np.exp(mean[..., None] + sd[..., None] * noise[:, None, 1])
         central = np.exp(mean)
         share = central / central.sum(axis=1, keepdims=True)
@@ -121,6 +121,10 @@ class ForestEngine:
             rng = np.random.default_rng(np.random.SeedSequence((self.seed, named)))
             drawn[i] = rng.permutation(at), rng.permutation(at)
         return drawn[code]
+
+
+def _f32(values: Floats) -> Values:
+    return values.astype(np.float32)
 
 
 def _at_depth(cells: pd.DataFrame, layer: int) -> pd.DataFrame:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bayes_rootc.mapping.block import fill_block, open_map
-from bayes_rootc.mapping.run import land_cells, peak_memory_mib
+import numpy as np
+
+from bayes_rootc.mapping.block import blocks_of, fill_block, open_map
 from bayes_rootc.mapping.store import BYTES_PER_CELL
-from bayes_rootc.units import Floats
 
 TIMED_BLOCKS = 3
 """Blocks with land that are filled, and thrown away, to know the speed."""
@@ -55,7 +57,7 @@ def make_plan(folder: Path, n_threads: int) -> Plan:
     """Plan a prepared map by filling a few of its blocks."""
     opened = open_map(folder)
     output, cube = opened.spec.output, opened.cube
-    blocks = [*cube.blocks(output.block_lat, output.block_lon)]
+    blocks = blocks_of(folder)
     filled, seconds = 0, 0.0
     middle = len(blocks) // 2
     timed = 0
@@ -71,13 +73,27 @@ def make_plan(folder: Path, n_threads: int) -> Plan:
         if timed > TIMED_BLOCKS:
             break
     land = land_cells(folder)
-    per_cell: Floats | float = seconds / filled if filled else 0.0
+    per_cell = seconds / filled if filled else 0.0
     size = len(output.quantiles) * BYTES_PER_CELL["per quantile"] + BYTES_PER_CELL["other"]
     return Plan(
         cells=len(cube.lat) * len(cube.lon),
         land=land,
         blocks=len(blocks),
         disk_mib=land * size * len(opened.engines) / 2**20,
-        seconds=float(per_cell) * land / n_threads,
+        seconds=per_cell * land / n_threads,
         memory_mib=peak_memory_mib(),
     )
+
+
+def land_cells(folder: Path) -> int:
+    """Cells with a biome, counted block by block."""
+    opened = open_map(folder)
+    name = opened.spec.grid.biome
+    blocks = blocks_of(folder)
+    return sum(int(np.isfinite(opened.cube.read([name], one)[name]).sum()) for one in blocks)
+
+
+def peak_memory_mib() -> float:
+    """Largest memory that this process has had, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak / 2**20 if sys.platform == "darwin" else peak / 2**10)

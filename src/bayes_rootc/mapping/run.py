@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import json
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing, write_text
-from bayes_rootc.mapping.block import CERTIFICATE, done_path, map_block, open_map
+from bayes_rootc.mapping.block import CERTIFICATE, blocks_of, done_path, map_block, open_map
 from bayes_rootc.mapping.cube import Block, locate_cube
+from bayes_rootc.mapping.plan import Plan, make_plan, peak_memory_mib
 from bayes_rootc.mapping.prepare import Request, certificate, prepare
 from bayes_rootc.mapping.totals import totals
 from bayes_rootc.spec.map import MapSpec
@@ -31,8 +30,7 @@ SAY_EVERY_SECONDS = 5.0
 RETRIES = 3
 """Of a block whose worker was lost."""
 
-MIB = 1024.0**2
-FINISHED = "totals.csv"
+FINISHED, COUNTS = "totals.csv", "counts.json"
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def make_maps(
     folder = request.folder
     with _only_writer(folder):
         info = _begin(spec, request, resume=resume, overwrite=overwrite, say=say)
-        blocks = _blocks(folder)
+        blocks = blocks_of(folder)
         left = [block for block in blocks if not done_path(folder, block.number).exists()]
         if len(left) < len(blocks):
             say(f"{len(blocks) - len(left)} of {len(blocks)} blocks were done before")
@@ -101,8 +99,19 @@ def make_maps(
         table, counts = totals(folder, spec.engines, [block.number for block in blocks])
         with replacing(folder / FINISHED) as beside:
             table.to_csv(beside, index=False)
-        write_text(folder / "counts.json", json.dumps(counts, indent=1) + "\n")
+        write_text(folder / COUNTS, json.dumps(counts, indent=1) + "\n")
     return MapRun(folder, table, counts, info, time.monotonic() - clock)
+
+
+def plan_maps(spec: MapSpec, request: Request, *, n_threads: int, say: Say) -> Plan:
+    """Say what a map takes, by preparing it in a folder of its own that is thrown away."""
+    with TemporaryDirectory() as name:
+        there = replace(request, folder=Path(name))
+        grid = locate_cube(spec.grid.file, request.data)
+        prepare(spec, there, certificate(spec, there, grid), say)
+        found = make_plan(there.folder, n_threads)
+    open_map.cache_clear()
+    return found
 
 
 def _begin(
@@ -130,7 +139,7 @@ def _begin(
         )
     for name in ("blocks", "models", "forest.zarr", "posterior.zarr"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (CERTIFICATE, FINISHED):
+    for name in (CERTIFICATE, FINISHED, COUNTS):
         (folder / name).unlink(missing_ok=True)
     prepare(spec, request, wanted, say)
     return wanted
@@ -139,12 +148,6 @@ def _begin(
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 24 else f"{text[:20]}…"
-
-
-def _blocks(folder: Path) -> list[Block]:
-    opened = open_map(folder)
-    size = opened.spec.output
-    return [*opened.cube.blocks(size.block_lat, size.block_lon)]
 
 
 @contextmanager
@@ -212,18 +215,3 @@ class _Progress:
                 f"{self.n_done} of {self.n_blocks} blocks, {self.cells / seconds:,.0f} cells/s, "
                 f"about {left:.0f} s left, {peak_memory_mib():,.0f} MiB"
             )
-
-
-def peak_memory_mib() -> float:
-    """Largest memory that this process has had, MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak / MIB if sys.platform == "darwin" else peak / 1024.0)
-
-
-def land_cells(folder: Path) -> int:
-    """Cells with a biome, block by block."""
-    opened = open_map(folder)
-    name = opened.spec.grid.biome
-    return sum(
-        int(np.isfinite(opened.cube.read([name], block)[name]).sum()) for block in _blocks(folder)
-    )

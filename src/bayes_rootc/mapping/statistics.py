@@ -75,7 +75,7 @@ def summarise(
         found[f"{name}_sd"] = draws.std(axis=-1)
         found[f"{name}_quantile"] = quantiles(draws.copy(), probabilities)
     least = np.float32(np.finfo(np.float32).tiny)
-    share: Values = flows["i_loss"] / np.maximum(flows["i_root"], least)
+    share = np.asarray(flows["i_loss"] / np.maximum(flows["i_root"], least), np.float32)
     found[f"{SHARE}_quantile"] = quantiles(share, probabilities)
     return found, flows
 

@@ -1,0 +1,81 @@
+"""The verb ``grid``: build a cube of covariates from rasters, and check a grid before mapping."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "build a cube of covariates from rasters, or check a grid against what was learned"
+EPILOG = """examples:
+  grid check                                   the grid of models/map.toml against runs/learning
+  grid check models/map.toml --learning runs/learning --output check
+  grid build mymap.toml --output cube.zarr     the layers that its [[build.layers]] names
+  grid build mymap.toml --folder rasters       relative paths start in rasters/
+
+`check` prints, by covariate, which part of the land has a value and which part lies beyond the
+range of the data that were learned from, and writes applicability.nc: dissimilarity of every cell
+to those data, and the area of applicability (Meyer & Pebesma 2021)."""
+
+BUILD, CHECK = "build", "check"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("what", choices=(BUILD, CHECK), help="what to do")
+    parser.add_argument("model", nargs="?", default="map", help="map file or its name")
+    parser.add_argument(
+        "--output", type=Path,
+        help="build: store to make (cube.zarr); check: folder for its files (reports/grid)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folder", type=Path, help="build: where paths of layers start (the file's)"
+    )
+    parser.add_argument("--learning", type=Path, help="check: learning run; the file's if absent")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="check: data folder")
+    parser.add_argument("--overwrite", action="store_true", help="build: replace the store")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build or check; returns the exit code."""
+    return _build(args) if args.what == BUILD else _check(args)
+
+
+def _build(args: argparse.Namespace) -> int:
+    from bayes_rootc.errors import WriteError
+    from bayes_rootc.mapping.build import build_cube
+    from bayes_rootc.spec.load import load_map
+    from bayes_rootc.spec.locate import find_model
+
+    path = find_model(args.model)
+    target = args.output or Path("cube.zarr")
+    if target.exists() and not args.overwrite:
+        raise WriteError(f"{target}: exists; --overwrite replaces it, --output takes another")
+    made = build_cube(load_map(path).build, target, args.folder or path.parent, _say)
+    _say(f"cube: {made}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from bayes_rootc.files import replacing
+    from bayes_rootc.mapping.check import check_cube
+    from bayes_rootc.mapping.cube import locate_cube
+    from bayes_rootc.spec.load import load_map
+    from bayes_rootc.spec.locate import find_model
+
+    spec = load_map(find_model(args.model))
+    folder = args.output or Path("reports") / "grid"
+    grid = locate_cube(spec.grid.file, args.data)
+    learning = args.learning or Path(spec.learning)
+    found = check_cube(spec, grid, learning, folder / "applicability.nc")
+    with replacing(folder / "variables.csv") as beside:
+        found.variables.to_csv(beside, index=False)
+    _say(found.variables.to_string(index=False, float_format="{:.3g}".format))
+    _say(
+        f"\n{found.inside:.1%} of the land lies in the area of applicability (dissimilarity up to "
+        f"{found.threshold:.2f})\nfiles: {folder}"
+    )
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

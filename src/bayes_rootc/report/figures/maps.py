@@ -1,0 +1,217 @@
+"""Maps on an equal-area projection (Mollweide), land from the data's own mask, and latitudes."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from bayes_rootc.report.figures.style import COLOURS, INK, new_figure, plain_number, styled, to_png
+
+MOST_COLUMNS = 720
+"""Of a map on paper; finer grids are thinned to about as many."""
+
+NAMES = {"i_root": "I_root", "i_bulk": "I_bulk", "i_loss": "I_loss"}
+UNIT = "Mg C ha⁻¹ yr⁻¹"
+NEGATIVE = "#b2182b"
+LATITUDE_STEP = 5.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Colours of a quantity: label, logarithmic or not, and ends (the data's where None)."""
+
+    label: str
+    log: bool
+    ends: tuple[float, float] | None
+    colours: str
+
+
+FLOW = Scale(UNIT, True, None, "viridis")
+UNCERTAINTY = Scale("half width of the 95 % interval / |mean|", False, (0.0, 4.0), "cividis")
+SHARE = Scale("share of I_root that is lost, median", False, (0.0, 1.0), "viridis")
+SHARE_WIDTH = Scale("half width of the 95 % interval of the share", False, (0.0, 1.0), "cividis")
+
+
+def to_small_png(figure: Figure) -> bytes:
+    """Render to PNG of 256 colours, a third of the size: a map has no more."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(to_png(figure))) as picture:
+        picture.convert("RGB").quantize(256).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def thin(maps: xr.Dataset) -> xr.Dataset:
+    """Every n-th row and column, so that a map has about :data:`MOST_COLUMNS`."""
+    step = max(1, round(maps.sizes["lon"] / MOST_COLUMNS))
+    return maps.isel(lat=slice(None, None, step), lon=slice(None, None, step))
+
+
+def uncertainty(maps: xr.Dataset, flow: str) -> xr.DataArray:
+    """Half width of the widest stored interval over the absolute mean."""
+    return half_width(maps, flow) / np.abs(maps[f"{flow}_mean"])
+
+
+def half_width(maps: xr.Dataset, name: str) -> xr.DataArray:
+    """Half of the distance between the outer quantiles."""
+    q = maps[f"{name}_quantile"]
+    return (q.isel(quantile=-1, drop=True) - q.isel(quantile=0, drop=True)) / 2.0
+
+
+def median(maps: xr.Dataset, name: str) -> xr.DataArray:
+    """Quantile nearest to one half."""
+    return maps[f"{name}_quantile"].sel(quantile=0.5, method="nearest", drop=True)
+
+
+@styled
+def profile(maps: xr.Dataset, layer: str) -> Figure:
+    """Draw mean and uncertainty of the three flows, and their latitude profiles."""
+    here = maps.sel(standard_layer=layer)
+    figure = new_figure(10.5, 7.6)
+    grid = figure.add_gridspec(len(NAMES), 3, width_ratios=(4, 4, 1.5))
+    scale = _limits([here[f"{flow}_mean"] for flow in NAMES], FLOW)
+    for row, (flow, name) in enumerate(NAMES.items()):
+        left = figure.add_subplot(grid[row, 0], projection="mollweide")
+        _map(left, here[f"{flow}_mean"], FLOW, scale, f"{name}, mean")
+        right = figure.add_subplot(grid[row, 1], projection="mollweide")
+        ends = _limits([], UNCERTAINTY)
+        _map(right, uncertainty(here, flow), UNCERTAINTY, ends, f"{name}, uncertainty")
+        side = figure.add_subplot(grid[row, 2])
+        _latitudes(side, here, flow, COLOURS[row])
+    return figure
+
+
+@styled
+def layers(maps: xr.Dataset, flow: str, *, uncertain: bool) -> Figure:
+    """Draw the seven layers of one flow: mean, or uncertainty."""
+    names = [str(one) for one in maps["standard_layer"].to_numpy()][:-1]
+    values = uncertainty(maps, flow) if uncertain else maps[f"{flow}_mean"]
+    kind = UNCERTAINTY if uncertain else FLOW
+    parts = [values.sel(standard_layer=name) for name in names]
+    title = f"{NAMES[flow]}, {'uncertainty' if uncertain else 'mean'}"
+    return _panels(parts, [f"{name} cm" for name in names], kind, title)
+
+
+@styled
+def share(maps: xr.Dataset) -> Figure:
+    """Draw the share of the root input that is lost from 0-200 cm, and its uncertainty."""
+    here = maps.isel(standard_layer=-1)
+    figure = new_figure(10.5, 3.0)
+    for column, (kind, values) in enumerate(
+        ((SHARE, median(here, "loss_share")), (SHARE_WIDTH, half_width(here, "loss_share")))
+    ):
+        ax = figure.add_subplot(1, 2, column + 1, projection="mollweide")
+        _map(ax, values, kind, _limits([], kind), "")
+    return figure
+
+
+def _panels(parts: list[xr.DataArray], titles: list[str], kind: Scale, title: str) -> Figure:
+    figure = new_figure(10.5, 6.6)
+    figure.suptitle(title, color=INK, fontsize=10)
+    norm = _limits(parts, kind)
+    axes: list[Axes] = []
+    for i, (part, text) in enumerate(zip(parts, titles, strict=True)):
+        ax = figure.add_subplot(3, 3, i + 1, projection="mollweide")
+        drawn = _paint(ax, part, kind, norm)
+        ax.set_title(text)
+        axes.append(ax)
+    bar = figure.colorbar(drawn, ax=axes, orientation="horizontal", shrink=0.5, aspect=40,
+                          extend="both", label=kind.label)  # fmt: skip
+    _ticks(bar, kind)
+    return figure
+
+
+def _limits(parts: list[xr.DataArray], kind: Scale) -> Normalize:
+    """Ends of the colours: given, or the middle 96 % of positive values, rounded outwards."""
+    if kind.ends is not None:
+        return Normalize(*kind.ends)
+    values = np.concatenate([part.to_numpy().ravel() for part in parts])
+    values = values[np.isfinite(values) & (values > 0.0)]
+    if not len(values):
+        return LogNorm(0.1, 1.0)
+    low, high = np.quantile(values, [0.02, 0.98])
+    # Three decades at most: more would show little but noise in small numbers.
+    low = max(low, high / 1000.0)
+    return LogNorm(float(low), float(max(high, 1.01 * low)))
+
+
+def _map(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize, title: str) -> None:
+    drawn = _paint(ax, values, kind, norm)
+    ax.set_title(title)
+    bar = ax.get_figure(root=True).colorbar(drawn, ax=ax, orientation="horizontal", shrink=0.7, aspect=30, pad=0.04,
+                          extend="both", label=kind.label)  # fmt: skip
+    _ticks(bar, kind)
+
+
+def _paint(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize) -> Any:
+    lat, lon = (np.deg2rad(_edges(values[name].to_numpy())) for name in ("lat", "lon"))
+    colours = mpl.colormaps[kind.colours].with_extremes(under="#e8e4f0" if kind.log else None)
+    shown = values.transpose("lat", "lon").to_numpy()
+    ax.set_facecolor("white")
+    drawn = ax.pcolormesh(lon, lat, np.ma.masked_invalid(np.maximum(shown, _floor(norm, kind))),
+                          cmap=colours, norm=norm, rasterized=True)  # fmt: skip
+    if kind.log:
+        negative = np.ma.masked_where(~(shown < 0.0), np.ones_like(shown))
+        if negative.count():
+            ax.pcolormesh(lon, lat, negative, cmap=mpl.colors.ListedColormap([NEGATIVE]),
+                          rasterized=True)  # fmt: skip
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set(visible=True, color="#999999", linewidth=0.6)
+    return drawn
+
+
+def _floor(norm: Normalize, kind: Scale) -> float:
+    """Logarithms need numbers above 0: what is smaller has the colour of what is too small."""
+    return float(norm.vmin or 0.0) / 2.0 if kind.log else -np.inf
+
+
+def _ticks(bar: Any, kind: Scale) -> None:
+    if kind.log:
+        bar.ax.xaxis.set_major_formatter(FuncFormatter(plain_number))
+        bar.ax.xaxis.set_minor_formatter(NullFormatter())
+    bar.ax.tick_params(labelsize=7.5)
+
+
+def _edges(centres: np.ndarray) -> np.ndarray:
+    step = (centres[-1] - centres[0]) / (len(centres) - 1)
+    return np.asarray(centres[0] + step * (np.arange(len(centres) + 1) - 0.5))
+
+
+def latitude_table(maps: xr.Dataset, layer: str) -> pd.DataFrame:
+    """Mean over the land of each band of latitude, and the range of its cells, by flow."""
+    here = maps.sel(standard_layer=layer, drop=True)
+    cells = here[[f"{flow}_mean" for flow in NAMES]].to_dataframe().dropna().reset_index()
+    cells["latitude"] = (np.floor(cells["lat"] / LATITUDE_STEP) + 0.5) * LATITUDE_STEP
+    bands = cells.groupby("latitude")
+    columns = {}
+    for flow in NAMES:
+        values = bands[f"{flow}_mean"]
+        columns[f"{flow}_mean"] = values.mean()
+        columns[f"{flow}_q10"], columns[f"{flow}_q90"] = values.quantile(0.1), values.quantile(0.9)
+    return pd.DataFrame(columns).reset_index()
+
+
+def _latitudes(ax: Axes, here: xr.Dataset, flow: str, colour: str) -> None:
+    table = latitude_table(here.expand_dims("standard_layer"), here["standard_layer"].item())
+    y = table["latitude"]
+    ax.fill_betweenx(y, table[f"{flow}_q10"], table[f"{flow}_q90"], color=colour, alpha=0.25, lw=0)
+    ax.plot(table[f"{flow}_mean"], y, color=colour, lw=1.4)
+    ax.set_ylim(-60, 85)
+    ax.set_yticks([-45, 0, 45], ["45° S", "0°", "45° N"])
+    low = min(0.0, float(table[f"{flow}_q10"].min()))
+    ax.set_xlim(low, None)
+    ax.set_xlabel(f"{NAMES[flow]}\n{UNIT}", fontsize=7.5)
+    ax.axvline(0.0, color=INK, lw=0.5)
