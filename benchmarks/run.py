@@ -31,6 +31,17 @@ BENCHMARKS = {
     "kernel": Benchmark(
         "benchmarks.kernel", "likelihood with gradient: fused kernel, plain PyTensor", "1 min"
     ),
+    "forest": Benchmark(
+        "benchmarks.forest",
+        "mean and spread over trees: flat forest, scikit-learn's trees",
+        "4 min",
+    ),
+    "map_coverage": Benchmark(
+        "benchmarks.map_coverage", "intervals of both engines on blocks of 5° held out", "15 min"
+    ),
+    "posterior_maps": Benchmark(
+        "benchmarks.posterior_maps", "quantiles over draws: order statistics, naive", "4 min"
+    ),
     "turnover_sampling": Benchmark(
         "benchmarks.turnover_sampling",
         "effective draws a second: quadrature, textbook's latent model",

@@ -18,12 +18,14 @@ from bayes_rootc.spec.load import (
     SPECS,
     dump_spec,
     load_learning,
+    load_map,
     load_spec,
     load_turnover,
     parse_spec,
     spec_hash,
 )
 from bayes_rootc.spec.locate import packaged_models
+from bayes_rootc.spec.map import MapSpec
 
 MODELS = Path(__file__).parents[1] / "models"
 JOINT = dump_spec(load_spec(MODELS / "joint.toml"))
@@ -49,7 +51,7 @@ def joint_file(folder: Path, blocks: str) -> Path:
 
 
 def test_every_model_has_its_file() -> None:
-    assert set(packaged_models()) == {*SPECS, "learning"}
+    assert set(packaged_models()) == {*SPECS, "learning", "map"}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -232,6 +234,31 @@ def test_a_learning_file_is_not_fitted_and_a_model_not_learned() -> None:
     assert load_learning(files["learning"]) == LearningSpec.model_validate(
         {"schema": 1, "model": "learning"}
     )
+
+
+def test_the_packaged_map_file_says_the_defaults() -> None:
+    spec = load_map(packaged_models()["map"])
+    assert spec == MapSpec.model_validate({"schema": 1, "model": "map"})
+    with pytest.raises(SpecError, match=r"model = 'map' .* a map file is for the verb map"):
+        load_spec(packaged_models()["map"])
+    with pytest.raises(SpecError, match=r"model = 'joint' is not for this; .* \"map\""):
+        load_map(packaged_models()["joint"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"engines": ["forest", "forest"]}, "must name each once"),
+        ({"engines": ["magic"]}, "'forest' or 'posterior'"),
+        ({"output": {"quantiles": [0.9, 0.1]}}, "must rise"),
+        ({"output": {"draws": 5}}, "greater than or equal to 20"),
+        ({"forest": {"tau": "guess"}}, "'oob' or 'bootstrap'"),
+        ({"build": {"north": -10, "south": 10}}, "north must be above south"),
+    ],
+)
+def test_wrong_map_files_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MapSpec.model_validate({"schema": 1, "model": "map"} | changes)
 
 
 @pytest.mark.parametrize(

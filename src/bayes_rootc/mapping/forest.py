@@ -65,7 +65,7 @@ class MappedForest:
     def predict(self, cells: pd.DataFrame) -> tuple[Floats, Floats]:
         """Mean, and standard deviation of the error (half width of eq. 10 over 1.96)."""
         mean, sd = self.forest.predict(self.preparation.transform(cells))
-        return mean, sd * self.tau95 / NORMAL_95
+        return mean, np.asarray(sd * self.tau95 / NORMAL_95)
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,13 @@ class ForestEngine:
         noise = self._errors(cells)
         cells = cells.assign(biome=np.array(BIOME_KEYS)[biome])
         mean, sd = map(_f32, self.i_root.predict(cells))
-        total = np.exp(mean[:, None] + sd[:, None] * noise[:, 0])
+        total: Values = np.exp(mean[:, None] + sd[:, None] * noise[:, 0])
         layers = pd.concat([_at_depth(cells, layer) for layer in range(len(STANDARD_LAYERS))])
         found = self.i_bulk.predict(layers)
         mean, sd = (_f32(one).reshape(-1, len(cells)).T for one in found)
-        bulk = np.exp(mean[..., None] + sd[..., None] * noise[:, None, 1])
+        bulk: Values = np.exp(mean[..., None] + sd[..., None] * noise[:, None, 1])
         central = np.exp(mean)
-        share = central / central.sum(axis=1, keepdims=True)
+        share: Values = central / central.sum(axis=1, keepdims=True)
         return total[:, None, :] * share[..., None], bulk
 
     def _errors(self, cells: pd.DataFrame) -> Values:
@@ -124,7 +124,7 @@ class ForestEngine:
 
 
 def _f32(values: Floats) -> Values:
-    return values.astype(np.float32)
+    return np.asarray(values, np.float32)
 
 
 def _at_depth(cells: pd.DataFrame, layer: int) -> pd.DataFrame:

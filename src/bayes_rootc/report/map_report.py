@@ -26,7 +26,7 @@ ENGINES = {
 }
 FLOWS = {**figures.NAMES, "loss_share": "I_loss / I_root"}
 BIOME_NAMES = {"all": "All land", **{biome.key: biome.name for biome in BIOMES.values()}}
-NEGATIVE_NOTE = "Red: mean below 0. White: not mapped."
+NEGATIVE_NOTE = "Red: median below 0. White: not mapped."
 
 
 def write_map_report(folder: Path) -> Path:
@@ -143,7 +143,8 @@ def _pictures(folder: Path, engine: str) -> Iterator[Picture]:
     study = "corresponds to the study's Fig. 4"
     yield Picture(
         f"{engine}_profile", f"0-200 cm, {of}",
-        f"Mean, uncertainty and latitude profile (mean and 10-90 % of the cells of 5°); {study}. "
+        f"Median, uncertainty and latitude profile (mean of the cells' medians in bands of 5°, and "
+        f"10 to 90 % of them); {study}. "
         + NEGATIVE_NOTE,
         figures.to_small_png(figures.profile(maps, PROFILE_LAYER)), by_latitude,
     )  # fmt: skip
@@ -153,7 +154,7 @@ def _pictures(folder: Path, engine: str) -> Iterator[Picture]:
     )  # fmt: skip
     for flow, name in figures.NAMES.items():
         for uncertain in (False, True):
-            what = "uncertainty" if uncertain else "mean"
+            what = "uncertainty" if uncertain else "median"
             yield Picture(
                 f"{engine}_{flow}_{what}", f"{name} by layer, {what}, {of}",
                 f"Corresponds to the study's Extended Data Figs. 4 to 7. {NEGATIVE_NOTE}",
@@ -164,12 +165,12 @@ def _pictures(folder: Path, engine: str) -> Iterator[Picture]:
 
 def _share_by_latitude(maps: xr.Dataset) -> pd.DataFrame:
     share = figures.median(maps.isel(standard_layer=-1, drop=True), "loss_share")
-    cells = share.rename("loss_share").to_dataframe().dropna()
-    return cells["loss_share"].groupby(level="lat").median().reset_index()
+    cells = share.rename("loss_share").to_dataframe().dropna().reset_index()
+    return cells.groupby("lat")["loss_share"].median().to_frame().reset_index()
 
 
 def _layer_quantiles(maps: xr.Dataset, flow: str, *, uncertain: bool) -> pd.DataFrame:
     """Quantiles over the cells of each layer, the numbers behind a figure of maps."""
-    values = figures.uncertainty(maps, flow) if uncertain else maps[f"{flow}_mean"]
+    values = figures.uncertainty(maps, flow) if uncertain else figures.median(maps, flow)
     of = values.load().quantile([0.05, 0.25, 0.5, 0.75, 0.95], dim=("lat", "lon"))
-    return of.to_pandas().T.reset_index()
+    return pd.DataFrame(of.to_numpy().T, maps["standard_layer"].to_numpy()).reset_index()

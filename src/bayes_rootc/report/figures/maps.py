@@ -13,7 +13,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bayes_rootc.report.figures.style import COLOURS, INK, new_figure, plain_number, styled, to_png
 
@@ -37,7 +37,7 @@ class Scale:
 
 
 FLOW = Scale(UNIT, True, None, "viridis")
-UNCERTAINTY = Scale("half width of the 95 % interval / |mean|", False, (0.0, 4.0), "cividis")
+UNCERTAINTY = Scale("half width of the 95 % interval / |median|", False, (0.0, 4.0), "cividis")
 SHARE = Scale("share of I_root that is lost, median", False, (0.0, 1.0), "viridis")
 SHARE_WIDTH = Scale("half width of the 95 % interval of the share", False, (0.0, 1.0), "cividis")
 
@@ -59,8 +59,8 @@ def thin(maps: xr.Dataset) -> xr.Dataset:
 
 
 def uncertainty(maps: xr.Dataset, flow: str) -> xr.DataArray:
-    """Half width of the widest stored interval over the absolute mean."""
-    return half_width(maps, flow) / np.abs(maps[f"{flow}_mean"])
+    """Half width of the widest stored interval over the absolute median."""
+    return half_width(maps, flow) / np.abs(median(maps, flow))
 
 
 def half_width(maps: xr.Dataset, name: str) -> xr.DataArray:
@@ -76,14 +76,14 @@ def median(maps: xr.Dataset, name: str) -> xr.DataArray:
 
 @styled
 def profile(maps: xr.Dataset, layer: str) -> Figure:
-    """Draw mean and uncertainty of the three flows, and their latitude profiles."""
+    """Draw median and uncertainty of the three flows, and their latitude profiles."""
     here = maps.sel(standard_layer=layer)
-    figure = new_figure(10.5, 7.6)
+    figure = new_figure(10.5, 6.9)
     grid = figure.add_gridspec(len(NAMES), 3, width_ratios=(4, 4, 1.5))
-    scale = _limits([here[f"{flow}_mean"] for flow in NAMES], FLOW)
+    scale = _limits([median(here, flow) for flow in NAMES], FLOW)
     for row, (flow, name) in enumerate(NAMES.items()):
         left = figure.add_subplot(grid[row, 0], projection="mollweide")
-        _map(left, here[f"{flow}_mean"], FLOW, scale, f"{name}, mean")
+        _map(left, median(here, flow), FLOW, scale, f"{name}, median")
         right = figure.add_subplot(grid[row, 1], projection="mollweide")
         ends = _limits([], UNCERTAINTY)
         _map(right, uncertainty(here, flow), UNCERTAINTY, ends, f"{name}, uncertainty")
@@ -94,12 +94,12 @@ def profile(maps: xr.Dataset, layer: str) -> Figure:
 
 @styled
 def layers(maps: xr.Dataset, flow: str, *, uncertain: bool) -> Figure:
-    """Draw the seven layers of one flow: mean, or uncertainty."""
+    """Draw the seven layers of one flow: median, or uncertainty."""
     names = [str(one) for one in maps["standard_layer"].to_numpy()][:-1]
-    values = uncertainty(maps, flow) if uncertain else maps[f"{flow}_mean"]
+    values = uncertainty(maps, flow) if uncertain else median(maps, flow)
     kind = UNCERTAINTY if uncertain else FLOW
     parts = [values.sel(standard_layer=name) for name in names]
-    title = f"{NAMES[flow]}, {'uncertainty' if uncertain else 'mean'}"
+    title = f"{NAMES[flow]}, {'uncertainty' if uncertain else 'median'}"
     return _panels(parts, [f"{name} cm" for name in names], kind, title)
 
 
@@ -149,7 +149,9 @@ def _limits(parts: list[xr.DataArray], kind: Scale) -> Normalize:
 def _map(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize, title: str) -> None:
     drawn = _paint(ax, values, kind, norm)
     ax.set_title(title)
-    bar = ax.get_figure(root=True).colorbar(drawn, ax=ax, orientation="horizontal", shrink=0.7, aspect=30, pad=0.04,
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    bar = figure.colorbar(drawn, ax=ax, orientation="horizontal", shrink=0.7, aspect=30, pad=0.04,
                           extend="both", label=kind.label)  # fmt: skip
     _ticks(bar, kind)
 
@@ -180,6 +182,7 @@ def _floor(norm: Normalize, kind: Scale) -> float:
 
 def _ticks(bar: Any, kind: Scale) -> None:
     if kind.log:
+        bar.ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         bar.ax.xaxis.set_major_formatter(FuncFormatter(plain_number))
         bar.ax.xaxis.set_minor_formatter(NullFormatter())
     bar.ax.tick_params(labelsize=7.5)
@@ -191,14 +194,15 @@ def _edges(centres: np.ndarray) -> np.ndarray:
 
 
 def latitude_table(maps: xr.Dataset, layer: str) -> pd.DataFrame:
-    """Mean over the land of each band of latitude, and the range of its cells, by flow."""
+    """Mean over the land of each band of latitude of the cells' medians, and their range."""
     here = maps.sel(standard_layer=layer, drop=True)
-    cells = here[[f"{flow}_mean" for flow in NAMES]].to_dataframe().dropna().reset_index()
+    central = xr.Dataset({flow: median(here, flow) for flow in NAMES})
+    cells = central.to_dataframe().dropna().reset_index()
     cells["latitude"] = (np.floor(cells["lat"] / LATITUDE_STEP) + 0.5) * LATITUDE_STEP
     bands = cells.groupby("latitude")
     columns = {}
     for flow in NAMES:
-        values = bands[f"{flow}_mean"]
+        values = bands[flow]
         columns[f"{flow}_mean"] = values.mean()
         columns[f"{flow}_q10"], columns[f"{flow}_q90"] = values.quantile(0.1), values.quantile(0.9)
     return pd.DataFrame(columns).reset_index()
