@@ -107,7 +107,7 @@ class ForestEngine:
         mean, sd = (_f32(one).reshape(-1, len(cells)).T for one in found)
         bulk: Values = np.exp(mean[..., None] + sd[..., None] * noise[:, None, 1])
         central = np.exp(mean)
-        share: Values = central / central.sum(axis=1, keepdims=True)
+        share = _f32(central / central.sum(axis=1, keepdims=True))
         return total[:, None, :] * share[..., None], bulk
 
     def _errors(self, cells: pd.DataFrame) -> Values:
