@@ -483,7 +483,8 @@ def test_blocks_cover_the_grid_once(world: Path) -> None:
         seen[block.rows, block.columns] += 1
     assert (seen == 1).all()
     whole = sum(cube.cell_area_km2(slice(0, 12))) * 20
-    assert whole == pytest.approx(1.94e6, rel=0.02)
+    sines = np.sin(np.deg2rad(50.0)) - np.sin(np.deg2rad(38.0))
+    assert whole == pytest.approx(6371.0072**2 * np.deg2rad(20.0) * sines)
 
 
 def test_a_folder_that_is_no_map_says_so(tmp_path: Path) -> None:

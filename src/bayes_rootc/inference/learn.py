@@ -180,7 +180,7 @@ def _learn_target(
     final = found["grouped"].final
     assert final is not None  # for rows elsewhere were asked for
     jobs = [
-        delayed(permutation_importance)(table, spec, spec.seed),
+        delayed(permutation_importance)(table, spec, spec.seed, final),
         delayed(learning_curve)(table, spec, spec.seed),
     ]
     importance, curve = Parallel(n_jobs=n_jobs)(jobs)

@@ -76,15 +76,25 @@ class CrossPrediction:
 
 
 class FinalModel:
-    """Learners tuned on and fitted to all rows of a table, and their ensemble."""
+    """Learners tuned on and fitted to all rows of a table, and their ensemble.
 
-    def __init__(self, table: LearningTable, spec: LearningSpec, rule: str, seed: int) -> None:
+    With ``like``, settings and weights are those of another model: nothing is tuned.
+    """
+
+    def __init__(
+        self, table: LearningTable, spec: LearningSpec, rule: str, seed: int,
+        like: FinalModel | None = None,
+    ) -> None:  # fmt: skip
         self.learners, _ = available(spec.learners)
-        section = spec.validation
-        fold = folds_of(table, rule, section.inner_folds, seed, section.block_degrees)
-        self.chosen, inner = _tune(table, spec, fold, seed)
+        self.chosen: Mapping[str, tuple[dict[str, Any], float]] = {}
         self.ensemble = PrincipalEnsemble(spec.ensemble.n_best)
-        self.ensemble.fit(inner, table.y, table.weight, fold)
+        if like is not None:
+            self.chosen, self.ensemble = like.chosen, like.ensemble
+        else:
+            section = spec.validation
+            fold = folds_of(table, rule, section.inner_folds, seed, section.block_degrees)
+            self.chosen, inner = _tune(table, spec, fold, seed)
+            self.ensemble.fit(inner, table.y, table.weight, fold)
         # A rare category may be in no training row: it then is none of the known ones.
         self.preparation = Preparation(spec.preparation.max_correlation, unseen="zero")
         x = self.preparation.fit(table.features).transform(table.features)

@@ -65,11 +65,13 @@ def scores(y: Floats, prediction: Floats, weight: Floats, natural: str) -> dict[
     return found
 
 
-def permutation_importance(table: LearningTable, spec: LearningSpec, seed: int) -> pd.DataFrame:
+def permutation_importance(
+    table: LearningTable, spec: LearningSpec, seed: int, like: FinalModel | None = None
+) -> pd.DataFrame:
     """Rise of the ensemble's error where a predictor is shuffled [breiman2001]_.
 
     On rows that were held out (the first grouped fold): on training rows a forest finds
-    everything important.
+    everything important. Settings and weights of the ensemble may be those of a model of all rows.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def permutation_importance(table: LearningTable, spec: LearningSpec, seed: int) 
     """
     section = spec.validation
     held = folds_of(table, "grouped", section.n_folds, seed, section.block_degrees) == 0
-    model = FinalModel(table.rows(~held), spec, "grouped", seed)
+    model = FinalModel(table.rows(~held), spec, "grouped", seed, like)
     new, rng = table.rows(held), np.random.default_rng(seed)
 
     def error(features: pd.DataFrame) -> float:

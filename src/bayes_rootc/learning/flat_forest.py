@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,10 @@ from numpy.typing import NDArray
 
 from bayes_rootc.errors import DataError, RunError
 from bayes_rootc.files import replacing
+from bayes_rootc.learning.node_layout import BINS, FIELD, LEAF_RANK, TILE
 from bayes_rootc.units import Floats
 
-TILE = 64
-"""Cells that are walked together."""
-
-TILES_AT_A_TIME = 256
-BINS = 1024
-"""Of the range of a predictor's thresholds; the rank of a value is sought from its bin on."""
-
-FIELD = 16
-"""Bits of the rank, and of TILE times the predictor, in a node; the child takes the rest."""
-
-LEAF_RANK = (1 << FIELD) - 1
+TILES_AT_A_TIME = 64
 MOST_FEATURES = (1 << FIELD) // TILE
 
 ARRAYS = ("nodes", "values", "start", "depth", "typical_depth", "thresholds", "n_thresholds")
@@ -96,7 +86,8 @@ class FlatForest:
         self._check(x)
         sums = np.empty((2, len(x)))
         step = TILE * TILES_AT_A_TIME
-        walk, encode = _kernels()
+        from bayes_rootc.learning.forest_kernels import encode, walk  # numba is slow to load
+
         first = np.concatenate([[0], np.cumsum(self.n_thresholds)])
         bins = _bins(self.thresholds, first)
         trees = np.stack([self.start, self.depth, self.typical_depth])
@@ -228,64 +219,3 @@ def _bins(thresholds: Floats, first: NDArray[np.int64]) -> tuple[Floats, NDArray
             line[f] = own[0], 1.0 / width
             rank[f] = np.searchsorted(own, own[0] + width * np.arange(BINS))
     return line, rank
-
-
-@cache
-def _kernels() -> tuple[Any, Any]:
-    """Compile at first use: numba is slow to load."""
-    import numba
-
-    narrow = np.uint32
-
-    @numba.njit(nogil=True, error_model="numpy", inline="always")
-    def step(tree, at, code, cell):  # type: ignore[no-untyped-def]
-        # A code stands 16 bits higher, as the rank does in a node: whatever stands below the rank
-        # is less than one, so nodes need not be unpacked to be compared.
-        node = tree[at]
-        own = code[(node & np.uint64(LEAF_RANK)) + np.uint64(cell)]
-        return narrow(node >> np.uint64(2 * FIELD)) + narrow(own > narrow(node))
-
-    @numba.njit(nogil=True, error_model="numpy")
-    def walk(codes, nodes, values, trees, sums):  # type: ignore[no-untyped-def]
-        at, moving = np.empty(TILE, narrow), np.empty(TILE, narrow)
-        for tile in range(codes.shape[0]):
-            code = codes[tile]
-            for t in range(trees.shape[1]):
-                start, depth, typical = trees[:, t]
-                tree, value = nodes[start:], values[start:]
-                for c in range(TILE):
-                    at[c], moving[c] = 0, c
-                for _ in range(typical):
-                    for c in range(TILE):
-                        at[c] = step(tree, at[c], code, c)
-                left, n_moving = depth - typical, narrow(TILE)
-                while left > 0 and n_moving > 0:
-                    still = narrow(0)
-                    for m in range(n_moving):
-                        c = moving[m]
-                        once = step(tree, at[c], code, c)
-                        at[c] = step(tree, once, code, c)
-                        moving[still] = c
-                        still += narrow(at[c] != once)
-                    n_moving = still
-                    left -= 2
-                for c in range(TILE):
-                    v = value[at[c]]
-                    sums[tile, 0, c] += v
-                    sums[tile, 1, c] += v * v
-
-    @numba.njit(nogil=True, error_model="numpy")
-    def encode(x, thresholds, first, bins, codes):  # type: ignore[no-untyped-def]
-        line, ranks = bins
-        for f in range(x.shape[1]):
-            begin, n = first[f], first[f + 1] - first[f]
-            for i in range(x.shape[0]):
-                v = np.float64(x[i, f])
-                k = ranks[f, np.int64(min(max((v - line[f, 0]) * line[f, 1], 0.0), BINS - 1.0))]
-                while k > 0 and thresholds[begin + k - 1] >= v:
-                    k -= 1
-                while k < n and thresholds[begin + k] < v:
-                    k += 1
-                codes[i // TILE, f, i % TILE] = narrow(k) << narrow(FIELD)
-
-    return walk, encode

@@ -160,7 +160,7 @@ def _labelled(path: Path, layer: LayerSection) -> tuple[NDArray[np.float32], Any
 
     try:
         opened = (
-            xr.open_zarr(path, chunks=None)
+            xr.open_zarr(path, chunks=None, consolidated=False)
             if path.suffix == ZARR
             else xr.open_dataset(path, engine="h5netcdf")
         )

@@ -149,7 +149,7 @@ def _dataset(path: str) -> xr.Dataset:
 
     opened: xr.Dataset
     if path.endswith(ZARR):
-        opened = xr.open_zarr(path, chunks=None)
+        opened = xr.open_zarr(path, chunks=None, consolidated=False)
     else:
         opened = xr.open_dataset(path, engine="h5netcdf", cache=False)
     has_both = {"lat", "lon"} <= set(opened.dims)
