@@ -92,7 +92,7 @@ class FinalModel:
             self.chosen, self.ensemble = like.chosen, like.ensemble
         else:
             section = spec.validation
-            fold = folds_of(table, rule, section.inner_folds, seed, section.block_degrees)
+            fold = folds_of(table, rule, section.inner(rule), seed, section.block_degrees)
             self.chosen, inner = _tune(table, spec, fold, seed)
             self.ensemble.fit(inner, table.y, table.weight, fold)
         # A rare category may be in no training row: it then is none of the known ones.

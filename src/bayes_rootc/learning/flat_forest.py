@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from bayes_rootc.errors import DataError, RunError
 from bayes_rootc.files import replacing
-from bayes_rootc.learning.node_layout import BINS, FIELD, LEAF_RANK, TILE
+from bayes_rootc.learning.node_layout import BINS, FEATURES, FIELD, LEAF_RANK, TILE
 from bayes_rootc.units import Floats
 
 TILES_AT_A_TIME = 64
-MOST_FEATURES = (1 << FIELD) // TILE
+MOST_FEATURES = FEATURES // TILE
 
 ARRAYS = ("nodes", "values", "start", "depth", "typical_depth", "thresholds", "n_thresholds")
 FORMAT = 1
@@ -90,12 +90,13 @@ class FlatForest:
 
         first = np.concatenate([[0], np.cumsum(self.n_thresholds)])
         bins = _bins(self.thresholds, first)
-        trees = np.stack([self.start, self.depth, self.typical_depth])
+        sizes = np.diff(np.append(self.start, len(self.nodes)))
+        trees = np.stack([self.start, sizes, self.depth, self.typical_depth])
 
         def part(begin: int) -> None:
             rows = x[begin : begin + step]
             n_tiles = -(-len(rows) // TILE)
-            codes = np.zeros((n_tiles, x.shape[1], TILE), np.uint32)
+            codes = np.zeros((n_tiles, x.shape[1], TILE), np.int32)
             encode(np.ascontiguousarray(rows, np.float32), self.thresholds, first, bins, codes)
             found = np.zeros((n_tiles, 2, TILE))
             walk(codes.reshape(n_tiles, -1), self.nodes, self.values, trees, found)
@@ -211,7 +212,7 @@ def _flat_tree(tree: Any, by_feature: list[Floats]) -> tuple[NDArray[np.uint64],
 def _bins(thresholds: Floats, first: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
     """Origin and width of the bins of each predictor, shape (F, 2); rank at each bin, (F, BINS)."""
     n_features = len(first) - 1
-    line, rank = np.zeros((n_features, 2)), np.zeros((n_features, BINS), np.int64)
+    line, rank = np.zeros((n_features, 2)), np.zeros((n_features, BINS), np.uint16)
     for f in range(n_features):
         own = thresholds[first[f] : first[f + 1]]
         if len(own) > 1:

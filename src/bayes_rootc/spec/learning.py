@@ -19,7 +19,12 @@ class ValidationSection(Section):
 
     n_folds: Annotated[int, Field(ge=2, le=50)] = 5
     inner_folds: Annotated[int, Field(ge=2, le=20)] = 5
+    inner_folds_random: Annotated[int, Field(ge=2, le=20)] = 3  # rows are alike: fewer do
     block_degrees: Annotated[float, Field(gt=0, le=90)] = 5.0
+
+    def inner(self, rule: str) -> int:
+        """Inner folds of a rule."""
+        return self.inner_folds_random if rule == "random" else self.inner_folds
 
 
 class PreparationSection(Section):
