@@ -209,7 +209,7 @@ def _flat_tree(tree: Any, by_feature: list[Floats]) -> tuple[NDArray[np.uint64],
     return nodes, tree.value[order, 0, 0], depth, typical
 
 
-def _bins(thresholds: Floats, first: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
+def _bins(thresholds: Floats, first: NDArray[np.int64]) -> tuple[Floats, NDArray[np.uint16]]:
     """Origin and width of the bins of each predictor, shape (F, 2); rank at each bin, (F, BINS)."""
     n_features = len(first) - 1
     line, rank = np.zeros((n_features, 2)), np.zeros((n_features, BINS), np.uint16)
