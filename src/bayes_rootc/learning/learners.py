@@ -129,7 +129,7 @@ LEARNERS: dict[str, Learner] = {
     ),
     "cubist": Learner(
         "rules with linear models (Cubist)", "cubist", _cubist,
-        ({"n_committees": 3}, {"n_committees": 6}),
+        ({"n_committees": 3}, {"n_committees": 10}),
         takes_weight=True, quick={},
     ),
     "svm": Learner(
