@@ -35,7 +35,7 @@ block_lon = 20
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything that a map needs, and the map made of it."""
     made = tmp_path_factory.mktemp("cli")
-    store_joint(made / "joint")
+    store_joint(made / "joint", simulated=True)
     store_learning(made / "learning")
     grid().to_netcdf(made / "grid.nc", engine="h5netcdf")
     (made / "m.toml").write_text(MODEL.format(grid=made / "grid.nc"), encoding="utf-8")

@@ -31,6 +31,8 @@ RETRIES = 3
 """Of a block whose worker was lost."""
 
 FINISHED, COUNTS = "totals.csv", "counts.json"
+PARTS = ("models", "blocks", "forest.zarr", "posterior.zarr")
+"""Folders of a map."""
 
 
 @dataclass(frozen=True)
@@ -137,12 +139,26 @@ def _begin(
             f"{folder}: holds a map; --resume goes on with it, --overwrite replaces it, --name "
             "takes another"
         )
-    for name in ("blocks", "models", "forest.zarr", "posterior.zarr"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (CERTIFICATE, FINISHED, COUNTS):
-        (folder / name).unlink(missing_ok=True)
-    prepare(spec, request, wanted, say)
+    _prepare_beside(spec, request, wanted, say)
     return wanted
+
+
+def _prepare_beside(spec: MapSpec, request: Request, wanted: dict[str, Any], say: Say) -> None:
+    """Prepare within the folder but out of the way: what is there stays until all is well."""
+    folder, beside = request.folder, request.folder / ".begun"
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        prepare(spec, replace(request, folder=beside), wanted, say)
+        for name in PARTS:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in (CERTIFICATE, FINISHED, COUNTS):
+            (folder / name).unlink(missing_ok=True)
+        for name in (*PARTS, CERTIFICATE):  # the certificate last: it says that the map has begun
+            if (beside / name).exists():
+                (beside / name).rename(folder / name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    open_map.cache_clear()
 
 
 def _short(value: Any) -> str:
