@@ -85,13 +85,15 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _crossval(args: argparse.Namespace) -> int:
-    from bayes_rootc.errors import RunError
+    from bayes_rootc.errors import RunError, SpecError
     from bayes_rootc.files import replacing
     from bayes_rootc.inference.learn import read_joint_run
     from bayes_rootc.inference.learning_crossval import compare_prior_means
     from bayes_rootc.spec.load import load_learning
     from bayes_rootc.spec.locate import find_model
 
+    if args.folds < 2:
+        raise SpecError(f"--folds {args.folds}: must be 2 or more")
     learning = load_learning(find_model(args.path or "learning"))
     folder = args.runs / CROSSVAL_FOLDER
     if folder.exists() and not args.overwrite:
