@@ -2,9 +2,9 @@
 
 Thresholds become ranks among the thresholds of their predictor, so that a comparison is one of
 small integers: x > threshold[j] just where more than j thresholds are below x. Cells are walked in
-tiles, all cells of a tile one level down at a time: their steps do not depend on each other, so
-the processor does many at once, and a tree stays in its cache. Below the depth of a typical leaf
-only cells that still move are walked.
+tiles: through the first levels side by side, all nodes of these levels being looked at, then all
+cells one level down at a time, for their steps do not depend on each other. Below the depth of a
+typical leaf only cells that still move are walked.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,19 @@ from numpy.typing import NDArray
 
 from bayes_rootc.errors import DataError, RunError
 from bayes_rootc.files import replacing
-from bayes_rootc.learning.node_layout import BINS, FEATURES, FIELD, LEAF_RANK, TILE
+from bayes_rootc.learning.node_layout import BINS, LEAF_RANK, TILE, TOP
 from bayes_rootc.units import Floats
 
-TILES_AT_A_TIME = 64
-MOST_FEATURES = FEATURES // TILE
+TILES_AT_A_TIME = 32
+MOST_FEATURES = (1 << 16) // TILE
+MOST_NODES = 1 << 16
 
-ARRAYS = ("nodes", "values", "start", "depth", "typical_depth", "thresholds", "n_thresholds")
-FORMAT = 1
+ARRAYS = (
+    "feature", "rank", "child", "values", "start", "typical_depth", "thresholds", "n_thresholds",
+)  # fmt: skip
+FORMAT = 2
+
+Kernel = tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True)
@@ -36,25 +42,28 @@ class FlatForest:
 
     Attributes
     ----------
-    nodes : ndarray of uint64, shape (all nodes,)
-        From the highest bits down: left child (within the tree), rank of the threshold, TILE
-        times the predictor. The right child follows the left one. A leaf is its own left child,
-        and no value exceeds its rank.
+    feature : ndarray of uint16, shape (all nodes,)
+        Predictor of the node.
+    rank : ndarray of int16, shape (all nodes,)
+        Of its threshold; a value goes right if its own rank is greater. None is in a leaf.
+    child : ndarray of uint16, shape (all nodes,)
+        Left child, within the tree; the right one follows. A leaf is its own left child.
     values : ndarray, shape (all nodes,)
         Mean of the node.
     start : ndarray of int, shape (T,)
         First node of a tree, its root.
-    depth, typical_depth : ndarray of int, shape (T,)
-        Levels below the root: of the deepest leaf, and the mean over training rows.
+    typical_depth : ndarray of int, shape (T,)
+        Levels from the root to a leaf, mean over training rows.
     thresholds : ndarray, shape (sum of n_thresholds,)
         Of one predictor after the other, rising.
     n_thresholds : ndarray of int, shape (F,)
     """
 
-    nodes: NDArray[np.uint64]
+    feature: NDArray[np.uint16]
+    rank: NDArray[np.int16]
+    child: NDArray[np.uint16]
     values: Floats
     start: NDArray[np.int64]
-    depth: NDArray[np.int64]
     typical_depth: NDArray[np.int64]
     thresholds: Floats
     n_thresholds: NDArray[np.int64]
@@ -64,7 +73,7 @@ class FlatForest:
         """Number of trees."""
         return len(self.start)
 
-    def predict(self, x: Floats, *, n_threads: int = 1) -> tuple[Floats, Floats]:
+    def predict(self, x: NDArray[np.floating[Any]], *, n_threads: int = 1) -> tuple[Floats, Floats]:
         """Mean and standard deviation over trees of every row.
 
         Parameters
@@ -84,31 +93,70 @@ class FlatForest:
             If the number of predictors differs, or a value is NaN.
         """
         self._check(x)
-        sums = np.empty((2, len(x)))
+        sums = np.empty((len(x), 2))
         step = TILE * TILES_AT_A_TIME
         from bayes_rootc.learning.forest_kernels import encode, walk  # numba is slow to load
 
         first = np.concatenate([[0], np.cumsum(self.n_thresholds)])
-        bins = _bins(self.thresholds, first)
-        sizes = np.diff(np.append(self.start, len(self.nodes)))
-        trees = np.stack([self.start, sizes, self.depth, self.typical_depth])
+        bins, nodes, tops, trees = self._bins, self._nodes, self._tops, self._trees
 
         def part(begin: int) -> None:
             rows = x[begin : begin + step]
             n_tiles = -(-len(rows) // TILE)
-            codes = np.zeros((n_tiles, x.shape[1], TILE), np.int32)
+            codes = np.zeros((n_tiles, x.shape[1], TILE), np.int16)
             encode(np.ascontiguousarray(rows, np.float32), self.thresholds, first, bins, codes)
-            found = np.zeros((n_tiles, 2, TILE))
-            walk(codes.reshape(n_tiles, -1), self.nodes, self.values, trees, found)
-            sums[:, begin : begin + step] = found.transpose(1, 0, 2).reshape(2, -1)[:, : len(rows)]
+            found = np.zeros((n_tiles, TILE, 2))
+            walk(codes.reshape(n_tiles, -1), nodes, tops, trees, found)
+            sums[begin : begin + step] = found.reshape(-1, 2)[: len(rows)]
 
         with ThreadPoolExecutor(n_threads) as pool:
             list(pool.map(part, range(0, len(x), step)))
-        mean = sums[0] / self.n_trees
-        variance = (sums[1] - sums[0] * mean) / max(self.n_trees - 1, 1)
+        total, squares = sums.T
+        mean = total / self.n_trees
+        variance = (squares - total * mean) / max(self.n_trees - 1, 1)
         return mean, np.sqrt(np.maximum(variance, 0.0))
 
-    def _check(self, x: Floats) -> None:
+    @cached_property
+    def _nodes(self) -> Kernel:
+        """Of every node: first code of its predictor in a tile, rank, left child, value."""
+        return self.feature * np.uint16(TILE), self.rank, self.child, self.values
+
+    @cached_property
+    def _trees(self) -> NDArray[np.int64]:
+        """First node of a tree, first of the next, typical depth; shape (3, T)."""
+        return np.stack([self.start, self._ends, self.typical_depth])
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        return np.append(self.start[1:], len(self.child))
+
+    @cached_property
+    def _tops(self) -> Kernel:
+        """First levels of every tree, completed, and the nodes where cells leave them.
+
+        A leaf among them is repeated below itself; no value goes right of it.
+        """
+        at = np.zeros((self.n_trees, 2 * TOP + 1), np.int64)
+        for j in range(TOP):
+            left = self.child[self.start + at[:, j]]
+            at[:, 2 * j + 1], at[:, 2 * j + 2] = left, left + (left != at[:, j])
+        top = self.start[:, None] + at[:, :TOP]
+        rows = self.feature[top].astype(np.int64) * TILE
+        return rows, self.rank[top], at[:, TOP:].astype(np.uint16)
+
+    @cached_property
+    def _bins(self) -> tuple[Floats, NDArray[np.uint16]]:
+        """Origin and bins per unit of each predictor, (F, 2); rank at each bin, (F, BINS)."""
+        own = np.split(self.thresholds, np.cumsum(self.n_thresholds)[:-1])
+        line, rank = np.zeros((len(own), 2)), np.zeros((len(own), BINS), np.uint16)
+        for f, values in enumerate(own):
+            if len(values) > 1:
+                width = (values[-1] - values[0]) / BINS
+                line[f] = values[0], 1.0 / width
+                rank[f] = np.searchsorted(values, values[0] + width * np.arange(BINS))
+        return line, rank
+
+    def _check(self, x: NDArray[np.floating[Any]]) -> None:
         if x.ndim != 2 or x.shape[1] != len(self.n_thresholds):
             raise DataError(
                 f"the forest has {len(self.n_thresholds)} predictors, the cells {x.shape[-1]}: it "
@@ -131,7 +179,7 @@ def flatten(trees: Sequence[Any], n_features: int) -> FlatForest:
     Raises
     ------
     DataError
-        If there are too many predictors, or thresholds of one, for the fields of a node.
+        If there are too many predictors, thresholds of one, or nodes of a tree for 16 bits.
     """
     plain = [tree.tree_ for tree in trees]
     feature = np.concatenate([tree.feature for tree in plain])
@@ -143,14 +191,22 @@ def flatten(trees: Sequence[Any], n_features: int) -> FlatForest:
             f"a forest of {n_features} predictors with up to {n_thresholds.max()} thresholds each; "
             f"at most {MOST_FEATURES} and {LEAF_RANK - 1} are right"
         )
+    most = max((tree.node_count for tree in plain), default=0)
+    if most > MOST_NODES:
+        raise DataError(
+            f"a tree of {most:,} nodes; at most {MOST_NODES:,} are right: let leaves be larger"
+        )
     flat = [_flat_tree(tree, by_feature) for tree in plain]
-    lengths = [len(nodes) for nodes, *_ in flat]
+    *arrays, typical = zip(*flat, strict=True)
+    feature, rank, child, values = (np.concatenate(part) for part in arrays)
+    lengths = [tree.node_count for tree in plain]
     return FlatForest(
-        nodes=np.concatenate([one[0] for one in flat]),
-        values=np.concatenate([one[1] for one in flat]),
+        feature=feature,
+        rank=rank,
+        child=child,
+        values=values,
         start=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
-        depth=np.array([one[2] for one in flat], np.int64),
-        typical_depth=np.array([one[3] for one in flat], np.int64),
+        typical_depth=np.array(typical, np.int64),
         thresholds=np.concatenate([np.empty(0), *by_feature]),
         n_thresholds=n_thresholds,
     )
@@ -180,8 +236,8 @@ def load_forest(path: Path) -> FlatForest:
         raise RunError(f"{path}: is no stored forest ({error})") from None
 
 
-def _flat_tree(tree: Any, by_feature: list[Floats]) -> tuple[NDArray[np.uint64], Floats, int, int]:
-    """Nodes, values, depth and typical depth of a tree, its siblings adjacent, level by level."""
+def _flat_tree(tree: Any, by_feature: list[Floats]) -> tuple[Any, Any, Any, Floats, int]:
+    """Predictors, ranks, left children and values of nodes, level by level; typical depth."""
     order, level_of = np.zeros(tree.node_count, np.int64), np.zeros(tree.node_count, np.int64)
     left = np.arange(tree.node_count)
     filled, level, depth = 1, np.zeros(1, np.int64), 0
@@ -198,25 +254,12 @@ def _flat_tree(tree: Any, by_feature: list[Floats]) -> tuple[NDArray[np.uint64],
         filled += len(pairs)
     split = left != np.arange(len(order))
     feature = np.where(split, tree.feature[order], 0)
-    rank = np.full(len(order), LEAF_RANK, np.uint64)
+    rank = np.full(len(order), LEAF_RANK, np.int16)
     for f in np.unique(feature[split]):
         own = split & (feature == f)
         rank[own] = np.searchsorted(by_feature[f], tree.threshold[order][own])
-    field = np.uint64(FIELD)
-    nodes = (left.astype(np.uint64) << field | rank) << field | (feature * TILE).astype(np.uint64)
     rows = tree.weighted_n_node_samples[order] * ~split
     typical = round(float(rows @ level_of / rows.sum()))
-    return nodes, tree.value[order, 0, 0], depth, typical
-
-
-def _bins(thresholds: Floats, first: NDArray[np.int64]) -> tuple[Floats, NDArray[np.uint16]]:
-    """Origin and width of the bins of each predictor, shape (F, 2); rank at each bin, (F, BINS)."""
-    n_features = len(first) - 1
-    line, rank = np.zeros((n_features, 2)), np.zeros((n_features, BINS), np.uint16)
-    for f in range(n_features):
-        own = thresholds[first[f] : first[f + 1]]
-        if len(own) > 1:
-            width = (own[-1] - own[0]) / BINS
-            line[f] = own[0], 1.0 / width
-            rank[f] = np.searchsorted(own, own[0] + width * np.arange(BINS))
-    return line, rank
+    return (
+        feature.astype(np.uint16), rank, left.astype(np.uint16), tree.value[order, 0, 0], typical,
+    )  # fmt: skip
