@@ -24,7 +24,7 @@ from bayes_rootc.files import replacing
 from bayes_rootc.learning.node_layout import BINS, LEAF_RANK, TILE, TOP
 from bayes_rootc.units import Floats
 
-TILES_AT_A_TIME = 32
+TILES_AT_A_TIME = 16
 MOST_FEATURES = (1 << 16) // TILE
 MOST_NODES = 1 << 16
 
@@ -97,14 +97,13 @@ class FlatForest:
         step = TILE * TILES_AT_A_TIME
         from bayes_rootc.learning.forest_kernels import encode, walk  # numba is slow to load
 
-        first = np.concatenate([[0], np.cumsum(self.n_thresholds)])
-        bins, nodes, tops, trees = self._bins, self._nodes, self._tops, self._trees
+        ladder, nodes, tops, trees = self._ladder, self._nodes, self._tops, self._trees
 
         def part(begin: int) -> None:
             rows = x[begin : begin + step]
             n_tiles = -(-len(rows) // TILE)
             codes = np.zeros((n_tiles, x.shape[1], TILE), np.int16)
-            encode(np.ascontiguousarray(rows, np.float32), self.thresholds, first, bins, codes)
+            encode(np.ascontiguousarray(rows, np.float32), *ladder, codes)
             found = np.zeros((n_tiles, TILE, 2))
             walk(codes.reshape(n_tiles, -1), nodes, tops, trees, found)
             sums[begin : begin + step] = found.reshape(-1, 2)[: len(rows)]
@@ -118,8 +117,9 @@ class FlatForest:
 
     @cached_property
     def _nodes(self) -> Kernel:
-        """Of every node: first code of its predictor in a tile, rank, left child, value."""
-        return self.feature * np.uint16(TILE), self.rank, self.child, self.values
+        """Of every node: first code of its predictor in a tile, left child and rank, value."""
+        link = self.child.astype(np.uint32) << np.uint32(16) | self.rank.astype(np.uint32)
+        return self.feature * np.uint16(TILE), link, self.values
 
     @cached_property
     def _trees(self) -> NDArray[np.int64]:
@@ -145,16 +145,22 @@ class FlatForest:
         return rows, self.rank[top], at[:, TOP:].astype(np.uint16)
 
     @cached_property
-    def _bins(self) -> tuple[Floats, NDArray[np.uint16]]:
-        """Origin and bins per unit of each predictor, (F, 2); rank at each bin, (F, BINS)."""
+    def _ladder(self) -> tuple[NDArray[np.float32], NDArray[np.int64], Kernel]:
+        """Thresholds of each predictor with infinity at the end, where they begin, their bins.
+
+        Of the bins: origin and bins per unit, (F, 2); rank at each bin, (F, BINS). Thresholds
+        are rounded down to single precision, which no comparison with such a value notices.
+        """
         own = np.split(self.thresholds, np.cumsum(self.n_thresholds)[:-1])
+        narrow = [_rounded_down(np.append(values, np.inf)) for values in own]
+        first = np.concatenate([[0], np.cumsum([len(values) for values in narrow])])
         line, rank = np.zeros((len(own), 2)), np.zeros((len(own), BINS), np.uint16)
         for f, values in enumerate(own):
             if len(values) > 1:
                 width = (values[-1] - values[0]) / BINS
                 line[f] = values[0], 1.0 / width
                 rank[f] = np.searchsorted(values, values[0] + width * np.arange(BINS))
-        return line, rank
+        return np.concatenate(narrow), first, (line, rank)
 
     def _check(self, x: NDArray[np.floating[Any]]) -> None:
         if x.ndim != 2 or x.shape[1] != len(self.n_thresholds):
@@ -166,6 +172,11 @@ class FlatForest:
         if len(wrong):
             row, column = wrong[0]
             raise DataError(f"predictor {column} of row {row} is NaN; fill gaps before the forest")
+
+
+def _rounded_down(values: Floats) -> NDArray[np.float32]:
+    near = values.astype(np.float32)
+    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def flatten(trees: Sequence[Any], n_features: int) -> FlatForest:

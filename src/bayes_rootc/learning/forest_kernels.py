@@ -7,7 +7,7 @@ import numpy as np
 
 from bayes_rootc.learning.node_layout import BINS, TILE, TOP_LEVELS
 
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = np.finfo(np.float32).max
 
 
 @numba.njit(nogil=True, error_model="numpy", inline="always")
@@ -31,15 +31,21 @@ def fork(code, top, j, ways, out):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, error_model="numpy", inline="always")
 def step(tree, at, code, cell):  # type: ignore[no-untyped-def]
     """Child of the node where a cell is; a leaf is its own child."""
-    row, rank, child = tree
-    own = code[np.uint64(row[at]) + np.uint64(cell)]
-    return np.uint16(child[at] + np.uint16(own > rank[at]))
+    row, link = tree
+    own, here = code[np.uint64(row[at]) + np.uint64(cell)], link[at]
+    return np.uint16(left_child(here) + np.uint16(own > np.int16(here)))
+
+
+@numba.njit(nogil=True, error_model="numpy", inline="always")
+def left_child(link):  # type: ignore[no-untyped-def]
+    """Upper half of a link; the lower half is the rank of the threshold."""
+    return np.uint16(link >> np.uint32(16))
 
 
 @numba.njit(nogil=True, error_model="numpy", cache=True)
 def walk(codes, nodes, tops, trees, sums):  # type: ignore[no-untyped-def]
     """Add the value of every cell's leaf, and its square, over all trees."""
-    rows, ranks, children, values = nodes
+    rows, links, values = nodes
     top_rows, top_ranks, exits = tops
     at, moving = np.empty(TILE, np.uint16), np.empty(TILE, np.uint16)
     leaving = np.empty((exits.shape[1], TILE), np.uint16)
@@ -47,8 +53,8 @@ def walk(codes, nodes, tops, trees, sums):  # type: ignore[no-untyped-def]
     for t in range(trees.shape[1]):
         # Tiles inside: a tree stays in the nearest cache while all cells pass through it.
         start, end, typical = trees[:, t]
-        value, child = values[start:end], children[start:end]
-        tree, top = (rows[start:end], ranks[start:end], child), (top_rows[t], top_ranks[t])
+        link, value = links[start:end], values[start:end]
+        tree, top = (rows[start:end], link), (top_rows[t], top_ranks[t])
         for e in range(exits.shape[1]):
             for c in range(TILE):
                 leaving[e, c] = exits[t, e]
@@ -64,7 +70,7 @@ def walk(codes, nodes, tops, trees, sums):  # type: ignore[no-untyped-def]
             n_moving = np.uint32(0)
             for c in range(TILE):
                 moving[n_moving] = c
-                n_moving += np.uint32(child[at[c]] != at[c])
+                n_moving += np.uint32(left_child(link[at[c]]) != at[c])
             while n_moving > 0:
                 still = np.uint32(0)
                 for m in range(n_moving):
@@ -86,13 +92,13 @@ def encode(x, thresholds, first, bins, codes):  # type: ignore[no-untyped-def]
     """Rank of every value among the thresholds of its predictor, tile by tile."""
     line, ranks = bins
     for f in range(x.shape[1]):
-        begin, n = first[f], first[f + 1] - first[f]
+        own = thresholds[first[f] : first[f + 1]]  # the last one is infinite
         for i in range(x.shape[0]):
-            v = min(max(np.float64(x[i, f]), -LARGEST), LARGEST)  # infinity times 0 is no number
-            at = min(max((v - line[f, 0]) * line[f, 1], 0.0), BINS - 1.0)
-            k = np.int64(ranks[f, np.int64(at)])
-            while k > 0 and thresholds[begin + k - 1] >= v:
-                k -= 1
-            while k < n and thresholds[begin + k] < v:
-                k += 1
+            v = min(max(x[i, f], -LARGEST), LARGEST)  # infinity times 0 is no number
+            at = min(max((np.float64(v) - line[f, 0]) * line[f, 1], 0.0), BINS - 1.0)
+            k = np.uint64(ranks[f, np.uint64(at)])
+            while own[k] < v:
+                k += np.uint64(1)
+            while k > 0 and own[k - np.uint64(1)] >= v:
+                k -= np.uint64(1)
             codes[i // TILE, f, i % TILE] = k

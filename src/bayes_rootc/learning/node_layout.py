@@ -1,9 +1,9 @@
 """Constants that the builder of a flat forest and its kernels share."""
 
-TILE = 128
+TILE = 256
 """Cells that are walked together."""
 
-BINS = 16384
+BINS = 4096
 """Of the range of a predictor's thresholds; the rank of a value is sought from its bin on."""
 
 LEAF_RANK = (1 << 15) - 1
