@@ -385,6 +385,17 @@ def test_show_names_a_wrong_key(run: Run, tmp_path: Path) -> None:
     assert "mine.toml: unknown key sampler.chain; did you mean sampler.chains?" in err
 
 
+def test_show_says_that_prior_means_are_missing(run: Run, tmp_path: Path) -> None:
+    from bayes_rootc.spec.locate import find_model
+
+    text = find_model("joint").read_text(encoding="utf-8")
+    more = '\n[prior_means]\nrun = "runs/none"\n'
+    (tmp_path / "mine.toml").write_text(text + more, encoding="utf-8")
+    code, out, _ = run("show", "mine.toml")
+    assert code == 0
+    assert "note: `fit` will refuse this model: prior_means.run = runs/none: is no finished" in out
+
+
 def test_show_without_such_a_model(run: Run) -> None:
     code, _, err = run("show", "turnovr")
     assert (code, err) == (2, "error: turnovr: no such model file; did you mean turnover?\n")

@@ -90,6 +90,8 @@ def test_a_second_map_of_the_name_is_refused_and_a_plan_needs_no_name(
     assert "240 cells, 180 of them land, in 2 blocks" in capsys.readouterr().out
     assert main(words(folder, "--jobs", "0")) == 2
     assert "--jobs 0: must be 1 or more" in capsys.readouterr().err
+    assert main(words(folder, "--name", "../two")) == 2
+    assert "--name ../two: a name is not a path" in capsys.readouterr().err
     assert main(words(folder, "--cluster", "tcp://127.0.0.1:1", "--name", "two")) == 2
     assert "no dask scheduler answers there" in capsys.readouterr().err
 

@@ -128,7 +128,7 @@ def test_stale_run_is_refused_unless_allowed(small_fit: Fit, short_spec: Turnove
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "holds no run.json, so it is not a run"),
+        ({}, "is not a run: it is a folder that `fit` made"),
         ({"run.json": "{oops"}, "run.json: cannot be read"),
         ({"run.json": "[1]"}, "not the certificate of a run"),
     ],

@@ -422,6 +422,7 @@ def test_a_map_is_not_overwritten_and_not_resumed_with_another_specification(
     assert "holds no map that was begun" in refused(
         world, made.folder.with_name("none"), spec, resume=True
     )
+    assert not made.folder.with_name("none").exists()
 
 
 def test_two_programs_do_not_write_one_map(made: MapRun, world: Path) -> None:
@@ -460,6 +461,9 @@ def test_a_learning_run_that_is_none_is_refused(world: Path, tmp_path: Path) -> 
     request = Request(tmp_path / "m", world / "joint", tmp_path, None)
     with pytest.raises(RunError, match="is no finished learning run"):
         make_maps(spec, request)
+    other = Request(tmp_path / "m", world / "joint", world / "joint", None)
+    with pytest.raises(RunError, match="it is one of a fitted model"):
+        make_maps(spec, other)
     with pytest.raises(RunError):
         make_maps(spec, Request(tmp_path / "m", tmp_path / "no", world / "learning", None))
 

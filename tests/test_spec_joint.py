@@ -267,6 +267,10 @@ def test_wrong_map_files_are_refused(changes: dict[str, object], message: str) -
         ({"targets": ["ln_k", "ln_q"]}, "targets names ln_q, which is none; right: i_root"),
         ({"learners": ["svm", "svm"]}, "learners names svm twice; it must name each once"),
         ({"validation": {"n_folds": 1}}, "greater than or equal to 2"),
+        (
+            {"learners": ["svm"], "ensemble": {"n_best": 2}},
+            "ensemble.n_best = 2, but there are 1 learners; right: 1 to 1",
+        ),
     ],
 )
 def test_wrong_learning_files_are_refused(changes: dict[str, object], message: str) -> None:

@@ -57,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, report, print; returns the exit code."""
+    from bayes_rootc.cli.run_name import folder_of
     from bayes_rootc.data.source import default_model, find_source
-    from bayes_rootc.errors import RunError
     from bayes_rootc.inference.fit import fit_model, is_current, open_run
     from bayes_rootc.inference.progress import Progress
     from bayes_rootc.report.kinds import kind_of
@@ -75,12 +75,7 @@ def run(args: argparse.Namespace) -> int:
         spec, args.data, format=args.format, simulated=args.simulated, world_seed=args.world_seed
     )
     _say(source.text)
-    name = args.name or Path(model).stem
-    if name in (".", "..") or Path(name).name != name:
-        raise RunError(
-            f"--name {name}: a name is not a path; use --runs for the folder of the runs"
-        )
-    folder = args.runs / name
+    folder = folder_of(args.runs, args.name or Path(model).stem, "--runs")
     if is_current(folder, spec, source.inputs):
         _say(f"{folder} holds just this fit already (same model, data, seed and version)")
         fit = open_run(folder)

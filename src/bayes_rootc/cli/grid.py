@@ -70,10 +70,13 @@ def _check(args: argparse.Namespace) -> int:
     with replacing(folder / "variables.csv") as beside:
         found.variables.to_csv(beside, index=False)
     _say(found.variables.to_string(index=False, float_format="{:.3g}".format))
-    _say(
-        f"\n{found.inside:.1%} of the land lies in the area of applicability (dissimilarity up to "
-        f"{found.threshold:.2f})\nfiles: {folder}"
-    )
+    _say("")
+    for area in found.areas.itertuples():
+        _say(
+            f"{area.target}: {area.inside_percent:.1f} % of the land lies in the area of "
+            f"applicability of {area.places} places (dissimilarity up to {area.threshold:.2f})"
+        )
+    _say(f"files: {folder}")
     return 0
 
 

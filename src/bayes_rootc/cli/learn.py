@@ -58,15 +58,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _learn(args: argparse.Namespace) -> int:
+    from bayes_rootc.cli.run_name import folder_of
     from bayes_rootc.errors import RunError
     from bayes_rootc.inference.learn import learn
     from bayes_rootc.spec.load import load_learning
     from bayes_rootc.spec.locate import find_model
 
     spec = load_learning(find_model(args.what))
-    folder = args.runs / args.name
+    folder = folder_of(args.runs, args.name, "--runs")
     if folder.exists() and not args.overwrite:
         raise RunError(f"{folder}: exists; --overwrite replaces it, --name takes another")
+    _say("loading the learners and the joint run ...")
     learned = learn(spec, args.run or Path(spec.run), folder, n_jobs=_jobs(args), say=_say)
     _print_scores(learned.tables["scores"], learned.info["source"])
     _say(f"\nlearned in {learned.info['seconds']:.0f} s\nrun: {folder}")

@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan or make maps; returns the exit code."""
+    from bayes_rootc.cli.run_name import folder_of
     from bayes_rootc.errors import SpecError
     from bayes_rootc.mapping.prepare import Request
     from bayes_rootc.mapping.run import make_maps, plan_maps
@@ -61,9 +62,11 @@ def run(args: argparse.Namespace) -> int:
     if args.engine:
         spec = spec.model_copy(update={"engines": (args.engine,)})
     request = Request(
-        args.maps / args.name, args.run or Path(spec.run), args.learning or Path(spec.learning),
-        args.data,
-    )  # fmt: skip
+        folder=folder_of(args.maps, args.name, "--maps"),
+        run=args.run or Path(spec.run),
+        learning=args.learning or Path(spec.learning),
+        data=args.data,
+    )
     if args.plan:
         _say(plan_maps(spec, request, n_threads=jobs, say=_say).text())
         return 0

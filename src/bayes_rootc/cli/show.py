@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bayes_rootc.spec.joint import FlowModel
 
 HELP = "show what a model file says, its priors in years"
 EPILOG = """examples:
@@ -36,4 +41,18 @@ def run(args: argparse.Namespace) -> int:
         print(explain_spec(spec, str(path)))
     else:
         print(explain_flows(spec, str(path)))
+        _say_if_prior_means_are_missing(spec)
     return 0
+
+
+def _say_if_prior_means_are_missing(spec: FlowModel) -> None:
+    from bayes_rootc.data.prior_means import learning_info
+    from bayes_rootc.errors import RunError
+    from bayes_rootc.spec.joint import JointSpec
+
+    if not isinstance(spec, JointSpec) or spec.prior_means is None:
+        return
+    try:
+        learning_info(Path(spec.prior_means.run))
+    except RunError as error:
+        print(f"\nnote: `fit` will refuse this model: prior_means.run = {error}")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_rootc.data.inputs import Inputs, data_hash_of
-from bayes_rootc.errors import DataError
+from bayes_rootc.errors import DataError, RunError
 from bayes_rootc.layers import EFFECTS
 from bayes_rootc.spec.joint import PriorMeansSection
 
@@ -21,6 +21,25 @@ TABLE, CERTIFICATE = "prior_means.csv", "learning.json"
 def prior_column(effect: str) -> str:
     """Column of the places that holds the prior mean of a quantity, on the scale of the model."""
     return f"prior_{effect}"
+
+
+def learning_info(folder: Path) -> dict[str, Any]:
+    """Read the birth certificate of a learning run.
+
+    Raises
+    ------
+    RunError
+        If the folder is none; one of another kind is named.
+    """
+    try:
+        found: dict[str, Any] = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        is_fitted = (folder / "run.json").exists()
+        reason = "it is one of a fitted model" if is_fitted else why(error)
+        raise RunError(
+            f"{folder}: is no finished learning run ({reason}); make one with: learn"
+        ) from None
+    return found
 
 
 def why(error: OSError | ValueError) -> str:
@@ -46,12 +65,15 @@ def add_prior_means(inputs: Inputs, section: PriorMeansSection | None) -> Inputs
         return inputs
     folder = Path(section.run)
     try:
-        about: Any = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
+        about = learning_info(folder)
+    except RunError as error:
+        raise DataError(f"prior_means.run = {error}") from None
+    try:
         table = pd.read_csv(folder / TABLE, dtype={"place": str})
     except (OSError, ValueError) as error:
         raise DataError(
-            f"prior_means.run = {section.run}: is no finished learning run ({why(error)}); "
-            "make one with: learn models/learning.toml"
+            f"prior_means.run = {section.run}: its {TABLE} cannot be read ({why(error)}); "
+            "learn again"
         ) from None
     if about.get("data_hash") != inputs.data_hash:
         raise DataError(

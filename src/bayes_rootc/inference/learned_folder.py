@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_rootc.data.prior_means import CERTIFICATE, TABLE, why
+from bayes_rootc.data.prior_means import CERTIFICATE, TABLE, learning_info, why
 from bayes_rootc.data.table_data import table_hash
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing
@@ -49,15 +49,15 @@ def open_learned(folder: Path) -> Learned:
     RunError
         If the folder is none.
     """
+    info = learning_info(folder)
     try:
-        info = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
         tables = {
             path.stem: pd.read_csv(path)
             for path in sorted(folder.glob("*.csv"))
             if not path.stem.startswith(TABLE_PREFIX)
         }
     except (OSError, ValueError) as error:
-        raise RunError(f"{folder}: is no finished learning run ({why(error)})") from None
+        raise RunError(f"{folder}: its tables cannot be read ({why(error)})") from None
     return Learned(tables, info)
 
 

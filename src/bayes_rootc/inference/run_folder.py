@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_rootc.data.inputs import Inputs, data_hash_of, no_places
+from bayes_rootc.data.prior_means import CERTIFICATE as LEARNING_CERTIFICATE
 from bayes_rootc.data.table_data import Drop, TableData, table_hash
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing, write_text
@@ -184,11 +185,17 @@ def read_certificate(folder: RunFolder) -> dict[str, Any]:
         If the folder is no run, or the file is damaged.
     """
     if not folder.path.is_dir():
-        raise RunError(f"{folder.path}: no such run; a run is a folder such as runs/turnover")
+        raise RunError(
+            f"{folder.path}: no such run; a run is a folder that `fit` made, such as runs/NAME"
+        )
     try:
         content = json.loads(folder.certificate.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunError(f"{folder.path}: holds no run.json, so it is not a run") from None
+        is_learned = (folder.path / LEARNING_CERTIFICATE).exists()
+        found = "is a learning run; a fitted run is" if is_learned else "is not a run: it is"
+        raise RunError(
+            f"{folder.path}: {found} a folder that `fit` made, which holds run.json"
+        ) from None
     except (OSError, ValueError) as error:
         raise RunError(f"{folder.certificate}: cannot be read: {error}; fit again") from None
     if not isinstance(content, dict) or "spec" not in content or "data_hash" not in content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,11 @@ from bayes_rootc.learning.folds import folds_of
 from bayes_rootc.learning.table import LearningTable
 from bayes_rootc.mapping.applicability import Applicability, learn_applicability
 from bayes_rootc.mapping.cube import Cube, open_cube
-from bayes_rootc.mapping.forest import DEPTHS
+from bayes_rootc.mapping.forest import DEPTHS, TARGETS
+from bayes_rootc.mapping.statistics import Values
 from bayes_rootc.spec.learning import LearningSpec
 from bayes_rootc.spec.map import MapSpec
 from bayes_rootc.units import Floats
-
-TARGET = "i_bulk"
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,17 @@ class GridCheck:
     Attributes
     ----------
     variables : DataFrame
-        Per covariate: units, share of the land with a value, middle and ends on the grid and in
-        the training data, share of the land beyond the training range.
-    threshold : float
-        Dissimilarity beyond which a cell lies outside the area of applicability.
-    inside : float
-        Share of the land inside it.
+        Per target and covariate: units, percent of the land with a value, middle and ends on the
+        grid and in the training data, percent of the land beyond the training range.
+    areas : DataFrame
+        Per target: places learned from, dissimilarity beyond which a cell lies outside the area
+        of applicability, percent of the land inside it.
     path : Path
-        NetCDF with ``dissimilarity`` and ``inside``.
+        NetCDF with ``dissimilarity_TARGET`` and ``inside_TARGET``.
     """
 
     variables: pd.DataFrame
-    threshold: float
-    inside: float
+    areas: pd.DataFrame
     path: Path
 
 
@@ -55,7 +53,7 @@ def check_cube(spec: MapSpec, grid: Path, learning: Path, path: Path) -> GridChe
     spec : MapSpec
     grid : Path
     learning : Path
-        Learning run with the target ``i_bulk``.
+        Learning run with the targets ``i_root`` and ``i_bulk``.
     path : Path
         NetCDF to write.
 
@@ -64,33 +62,52 @@ def check_cube(spec: MapSpec, grid: Path, learning: Path, path: Path) -> GridChe
     DataError, RunError
         If the grid or the learning run cannot be used.
     """
-    table = open_table(learning, TARGET)
-    names = [str(n) for n in table.features if n not in (*DEPTHS, "biome")]
-    cube = open_cube(grid, [*names, spec.grid.biome])
-    training = table.features[names].to_numpy(float)
-    area = _area(table, names, learning)
-    dissimilarity = np.full((len(cube.lat), len(cube.lon)), np.nan, np.float32)
-    seen = _Seen(training)
+    layers: dict[str, Any] = {}
+    variables, areas = [], []
+    for target in TARGETS:
+        table = open_table(learning, target)
+        names = [str(n) for n in table.features if n not in (*DEPTHS, "biome")]
+        cube = open_cube(grid, [*names, spec.grid.biome])
+        area, n_places = _area(table, names, learning)
+        dissimilarity, seen = _dissimilarity(spec, cube, table.features[names], area)
+        layers |= _layers(target, dissimilarity, area.threshold)
+        variables.append(seen.table(names, cube).assign(target=target))
+        land = dissimilarity[np.isfinite(dissimilarity)]
+        inside = 100.0 * float((land <= area.threshold).mean())
+        areas.append((target, n_places, area.threshold, inside))
+    _write(layers, cube, path)
+    joined = pd.concat(variables, ignore_index=True)
+    return GridCheck(
+        variables=joined[["target", *joined.columns.drop("target")]],
+        areas=pd.DataFrame(areas, columns=["target", "places", "threshold", "inside_percent"]),
+        path=path,
+    )
+
+
+def _dissimilarity(
+    spec: MapSpec, cube: Cube, training: pd.DataFrame, area: Applicability
+) -> tuple[Values, _Seen]:
+    """Dissimilarity of every cell of land, NaN elsewhere, and what was seen of the covariates."""
+    names, biome = [str(name) for name in training], spec.grid.biome
+    found = np.full((len(cube.lat), len(cube.lon)), np.nan, np.float32)
+    seen = _Seen(training.to_numpy(float))
     for block in cube.blocks(spec.output.block_lat, spec.output.block_lon):
-        data = cube.read([*names, spec.grid.biome], block)
-        land = np.isfinite(data[spec.grid.biome])
+        data = cube.read([*names, biome], block)
+        land = np.isfinite(data[biome])
         if not land.any():
             continue
         x = np.stack([data[name][land] for name in names], axis=1).astype(float)
         seen.add(x)
         part = np.full(block.shape, np.nan, np.float32)
         part[land] = area.dissimilarity(x)
-        dissimilarity[block.rows, block.columns] = part
+        found[block.rows, block.columns] = part
     if not seen.n:
-        raise DataError(f"{grid}: {spec.grid.biome} has no value in any cell")
-    _write(dissimilarity, area.threshold, cube, path)
-    land = np.isfinite(dissimilarity)
-    inside = float((dissimilarity[land] <= area.threshold).mean())
-    return GridCheck(seen.table(names, cube), area.threshold, inside, path)
+        raise DataError(f"{cube.path}: {biome} has no value in any cell")
+    return found, seen
 
 
-def _area(table: LearningTable, names: list[str], learning: Path) -> Applicability:
-    """Area of applicability of the places of a table, predictors weighted by their importance."""
+def _area(table: LearningTable, names: list[str], learning: Path) -> tuple[Applicability, int]:
+    """Area of applicability of the places of a table, weighted by importance; their number."""
     learned = open_learned(learning)
     importance = learned.tables.get("importance")
     if importance is None:
@@ -102,7 +119,8 @@ def _area(table: LearningTable, names: list[str], learning: Path) -> Applicabili
     places = table.rows(first)
     section = spec.validation
     fold = folds_of(places, "grouped", section.n_folds, spec.seed, section.block_degrees)
-    return learn_applicability(places.features[names].to_numpy(float), fold, weight)
+    area = learn_applicability(places.features[names].to_numpy(float), fold, weight)
+    return area, len(places.y)
 
 
 class _Seen:
@@ -132,39 +150,40 @@ class _Seen:
             {
                 "variable": names,
                 "units": [cube.units.get(name, "") for name in names],
-                "land_with_value": self.known / self.n,
+                "land_with_value_percent": 100.0 * self.known / self.n,
                 "grid_min": self.smallest,
                 "grid_median": np.nanmedian(some, axis=0),
                 "grid_max": self.largest,
                 "training_min": self.low,
                 "training_median": np.nanmedian(self.training, axis=0),
                 "training_max": self.high,
-                "land_beyond_training": self.beyond / np.maximum(self.known, 1.0),
+                "land_beyond_training_percent": 100.0 * self.beyond / np.maximum(self.known, 1.0),
             }
         )
 
 
-def _write(dissimilarity: np.ndarray, threshold: float, cube: Cube, path: Path) -> None:
+def _layers(target: str, dissimilarity: Values, threshold: float) -> dict[str, Any]:
+    """Variables of the NetCDF of a target."""
     inside = np.where(np.isfinite(dissimilarity), dissimilarity <= threshold, np.nan)
     text = "distance to the nearest training place over the mean distance of two of them"
     source = "Meyer & Pebesma (2021), doi:10.1111/2041-210X.13650"
+    about = {"units": "1", "long_name": f"{target}: {text}", "threshold": threshold}
+    name = f"{target}: 1 inside the area of applicability, 0 outside"
     dims = ("lat", "lon")
+    return {
+        f"dissimilarity_{target}": (dims, dissimilarity, {**about, "references": source}),
+        f"inside_{target}": (dims, inside.astype(np.float32), {"units": "1", "long_name": name}),
+    }
+
+
+def _write(layers: dict[str, Any], cube: Cube, path: Path) -> None:
     data = xr.Dataset(
-        {
-            "dissimilarity": (
-                dims, dissimilarity,
-                {"units": "1", "long_name": text, "threshold": threshold, "references": source},
-            ),
-            "inside": (
-                dims, inside.astype(np.float32),
-                {"units": "1", "long_name": "1 inside the area of applicability, 0 outside"},
-            ),
-        },
+        layers,
         {
             "lat": ("lat", cube.lat, {"units": "degrees_north"}),
             "lon": ("lon", cube.lon, {"units": "degrees_east"}),
         },
         {"Conventions": "CF-1.11"},
-    )  # fmt: skip
+    )
     with replacing(path) as beside:
         data.to_netcdf(beside, engine="h5netcdf")

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bayes_rootc.data.prior_means import CERTIFICATE as LEARNING_CERTIFICATE
-from bayes_rootc.errors import DataError, RunError
+from bayes_rootc.data.prior_means import learning_info
+from bayes_rootc.errors import DataError
 from bayes_rootc.files import sha256_of_file, sha256_of_text, write_text
 from bayes_rootc.inference.learned_folder import open_table
 from bayes_rootc.inference.store import load_run
@@ -71,7 +71,7 @@ def certificate(spec: MapSpec, request: Request, grid: Path) -> dict[str, Any]:
             **{name: str(run.attrs.get(name, "")) for name in ("spec_hash", "data_hash", "source")},
         }
     if "forest" in spec.engines:
-        about = _learning_info(request.learning)
+        about = learning_info(request.learning)
         found["learning"] = {
             "path": str(request.learning), "source": str(about.get("source", "")),
             "table_hashes": {name: about["table_hashes"].get(name, "") for name in TARGETS},
@@ -89,7 +89,9 @@ def prepare(spec: MapSpec, request: Request, found: dict[str, Any], say: Say) ->
     RunError
         If a run is missing, or is none.
     """
-    folder, cube = request.folder, open_cube(Path(found["grid"]), ())
+    folder = request.folder
+    of_cells = [name for name in (spec.grid.biome, spec.grid.land_fraction) if name]
+    cube = open_cube(Path(found["grid"]), of_cells)
     engines: list[ForestEngine | PosteriorEngine] = []
     block = (spec.output.block_lat, spec.output.block_lon)
     models = folder / "models"
@@ -134,8 +136,7 @@ def check_grid(spec: MapSpec, cube: Cube, engines: list[ForestEngine | Posterior
     for engine in engines:
         wanted |= _learned_from(engine)
     needed = [name for engine in engines for name in engine.variables]
-    of_cells = [name for name in (spec.grid.biome, spec.grid.land_fraction) if name]
-    open_cube(cube.path, [*needed, *of_cells])
+    open_cube(cube.path, needed)
     blocks = [*cube.blocks(spec.output.block_lat, spec.output.block_lon)]
     some = blocks[:: max(len(blocks) // SAMPLE_BLOCKS, 1)]
     for name, (mean, sd) in wanted.items():
@@ -178,15 +179,3 @@ def _grid_hash(path: Path) -> str:
     # Of a large store: what it holds, and when its chunks were last written.
     parts = [f"{p.relative_to(path)} {p.stat().st_size}" for p in sorted(path.rglob("*"))]
     return sha256_of_text("\n".join(parts))
-
-
-def _learning_info(folder: Path) -> dict[str, Any]:
-    path = folder / LEARNING_CERTIFICATE
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{folder}: is no finished learning run ({error}); make one with: learn, or leave "
-            'the forest out (engines = ["posterior"])'
-        ) from None
-    return found

@@ -87,6 +87,10 @@ def make_maps(
     """
     clock = time.monotonic()
     folder = request.folder
+    if resume and not (folder / CERTIFICATE).exists():
+        raise RunError(f"{folder}: holds no map that was begun; leave out --resume")
+    if cluster:
+        _client(cluster).close()  # refused now, not after the forests have grown
     with _only_writer(folder):
         info = _begin(spec, request, resume=resume, overwrite=overwrite, say=say)
         blocks = blocks_of(folder)
@@ -123,7 +127,7 @@ def _begin(
     folder = request.folder
     wanted = certificate(spec, request, locate_cube(spec.grid.file, request.data))
     stands = folder / CERTIFICATE
-    if resume and stands.exists():
+    if resume:
         found: dict[str, Any] = json.loads(stands.read_text(encoding="utf-8"))
         for key, value in wanted.items():
             if found.get(key) != value:
@@ -132,8 +136,6 @@ def _begin(
                     f"({_short(found.get(key))}; now {_short(value)}); --overwrite begins anew"
                 )
         return found
-    if resume:
-        raise RunError(f"{folder}: holds no map that was begun; leave out --resume")
     if stands.exists() and not overwrite:
         raise RunError(
             f"{folder}: holds a map; --resume goes on with it, --overwrite replaces it, --name "
@@ -191,14 +193,19 @@ def _on_threads(folder: Path, blocks: list[Block], n_threads: int, progress: _Pr
     dask.compute(*tasks, scheduler="threads", num_workers=n_threads)
 
 
-def _on_cluster(folder: Path, blocks: list[Block], address: str, progress: _Progress) -> None:
-    from distributed import Client, as_completed
+def _client(address: str) -> Any:
+    from distributed import Client
 
     try:
-        client = Client(address, timeout=10)
+        return Client(address, timeout=10)
     except (OSError, ValueError, TimeoutError) as error:
         raise RunError(f"--cluster {address}: no dask scheduler answers there ({error})") from None
-    with client:
+
+
+def _on_cluster(folder: Path, blocks: list[Block], address: str, progress: _Progress) -> None:
+    from distributed import as_completed
+
+    with _client(address) as client:
         path = folder.resolve()
         futures = client.map(
             lambda block: map_block(path, block), blocks, pure=False, retries=RETRIES

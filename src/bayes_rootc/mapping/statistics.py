@@ -40,10 +40,13 @@ def quantiles(
     at = (draws.shape[-1] - 1) * np.asarray(probabilities, float)
     low = np.floor(at).astype(int)
     high = np.minimum(low + 1, draws.shape[-1] - 1)
-    below, above = draws[..., low], draws[..., high]
-    if of is not None:
-        below, above = of(below), of(above)
-    return np.moveaxis(below + (at - low).astype(np.float32) * (above - below), -1, 0)
+    found = np.empty((len(at), *draws.shape[:-1]), np.float32)
+    for out, i, j, part in zip(found, low, high, (at - low).astype(np.float32), strict=True):
+        below, above = draws[..., i], draws[..., j]
+        if of is not None:
+            below, above = of(below), of(above)
+        np.add(below, part * (above - below), out=out)
+    return found
 
 
 def summarise(

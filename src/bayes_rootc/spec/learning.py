@@ -63,4 +63,10 @@ class LearningSpec(Section):
             raise ValueError(
                 f"targets names {', '.join(unknown)}, which is none; right: {', '.join(TARGETS)}"
             )
+        most = len(self.learners)
+        if "n_best" in self.ensemble.model_fields_set and self.ensemble.n_best > most:
+            raise ValueError(
+                f"ensemble.n_best = {self.ensemble.n_best}, but there are {most} learners; "
+                f"right: 1 to {most}"
+            )
         return self

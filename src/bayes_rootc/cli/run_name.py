@@ -1,0 +1,29 @@
+"""Names of runs and maps, as they are given on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def folder_of(parent: Path, name: str, option: str) -> Path:
+    """Folder of a name.
+
+    Parameters
+    ----------
+    parent : Path
+    name : str
+    option : str
+        Option that chooses the parent, for the message.
+
+    Raises
+    ------
+    RunError
+        If the name is a path.
+    """
+    from bayes_rootc.errors import RunError
+
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise RunError(
+            f"--name {name}: a name is not a path; use {option} for the folder it goes to"
+        )
+    return parent / name
