@@ -42,6 +42,9 @@ BENCHMARKS = {
     "posterior_maps": Benchmark(
         "benchmarks.posterior_maps", "quantiles over draws: order statistics, naive", "4 min"
     ),
+    "tau": Benchmark(
+        "benchmarks.tau", "tau of one forest in stands, the study's 500 forests", "20 min"
+    ),
     "turnover_sampling": Benchmark(
         "benchmarks.turnover_sampling",
         "effective draws a second: quadrature, textbook's latent model",

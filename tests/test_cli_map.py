@@ -71,6 +71,10 @@ def test_a_map_its_formats_and_its_report(
     page = (there / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64") == 8
     assert "SIMULATED WORLD" in page
+    widths = pd.read_csv(there / "tables" / "widths.csv").set_index(["flow", "layer_cm"])
+    lower, _, upper = maps["i_bulk_quantile"].isel(standard_layer=0)
+    ratio = widths.loc[("i_bulk", "0-20"), "upper_over_lower"]
+    assert ratio == pytest.approx(float((upper / lower).load().median()))
     for png in (there / "figures").glob("*.png"):
         assert len(pd.read_csv(png.with_suffix(".csv"))) > 0
     totals = pd.read_csv(there / "totals.csv")

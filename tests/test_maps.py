@@ -185,6 +185,16 @@ def test_engines_are_stored_without_pickle(tmp_path: Path) -> None:
         load_posterior(tmp_path / "i_root.npz")
 
 
+def test_tau_by_bootstrap_is_told_beside_that_of_one_forest() -> None:
+    section = ForestSection(n_trees=20, tau="bootstrap", repeats=5)
+    mapped, facts = grow_forest(table("i_root"), section, seed=1)
+    assert facts["tau95"] == facts["tau95_bootstrap"] == mapped.tau95
+    assert facts["tau95_oob"] != facts["tau95_bootstrap"]
+    _, alone = grow_forest(table("i_root"), ForestSection(n_trees=20), seed=1)
+    assert alone["tau95"] == alone["tau95_oob"] == facts["tau95_oob"]
+    assert "tau95_bootstrap" not in alone
+
+
 @pytest.mark.parametrize("target", ["i_root", "i_bulk"])
 def test_forest_intervals_hold_the_true_field(target: str) -> None:
     mapped, _ = grow_forest(table(target, n_groups=200), ForestSection(n_trees=200), seed=1)

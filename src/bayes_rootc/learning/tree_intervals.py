@@ -23,7 +23,7 @@ STANDS = 20
 """Parts of a forest that see the same groups; four partitions into fifths, with 80 % inside."""
 
 TREES_OF_STAND = 50
-"""Fewer would make the spread of a stand, by which errors are divided, a matter of chance."""
+"""Fewer would make the predictions of a stand a matter of chance."""
 
 COVERAGE = 0.95
 
@@ -69,7 +69,7 @@ class Tau:
 def grow(
     x: Floats, y: Floats, group: NDArray[Any], settings: ForestSettings, seed: int
 ) -> tuple[list[Any], NDArray[np.bool_]]:
-    """Grow trees in stands, each tree on a bootstrap of the rows that its stand sees.
+    """Grow trees in stands, each stand a random forest on the groups that it sees.
 
     Parameters
     ----------
@@ -92,25 +92,28 @@ def grow(
     DataError
         If there are fewer than five groups.
     """
-    from sklearn.tree import DecisionTreeRegressor
-
     code, n_groups, n_inside = _groups(group, settings.inside)
-    n_trees = STANDS * TREES_OF_STAND
-    trees, unseen = [], np.empty((STANDS, len(y)), dtype=bool)
-    streams = np.random.SeedSequence(seed).spawn(n_trees + 1)
+    streams = np.random.SeedSequence(seed).spawn(STANDS + 1)
     left_out = _left_out(n_groups, n_groups - n_inside, np.random.default_rng(streams[-1]))
-    for t, stream in enumerate(streams[:-1]):
-        rng = np.random.default_rng(stream)
-        stand = t // TREES_OF_STAND
+    trees, unseen = [], np.empty((STANDS, len(y)), dtype=bool)
+    for stand, stream in enumerate(streams[:-1]):
         unseen[stand] = np.isin(code, left_out[stand])
-        seen = np.flatnonzero(~unseen[stand])
-        rows = rng.choice(seen, len(seen))
-        tree = DecisionTreeRegressor(
-            min_samples_leaf=settings.min_leaf, max_features=settings.max_features,
-            random_state=int(rng.integers(2**31)),
-        )  # fmt: skip
-        trees.append(tree.fit(x[rows], y[rows]))
+        seen = ~unseen[stand]
+        trees += _forest(x[seen], y[seen], settings, TREES_OF_STAND, stream)
     return trees, unseen
+
+
+def _forest(
+    x: Floats, y: Floats, settings: ForestSettings, n_trees: int, stream: np.random.SeedSequence
+) -> list[Any]:
+    """Trees of a random forest."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    found = RandomForestRegressor(
+        n_trees, min_samples_leaf=settings.min_leaf, max_features=settings.max_features,
+        random_state=int(stream.generate_state(1)[0] >> 1), n_jobs=1,
+    )  # fmt: skip
+    return list(found.fit(x, y).estimators_)
 
 
 def _groups(group: NDArray[Any], inside: float) -> tuple[NDArray[np.intp], int, int]:
@@ -131,6 +134,9 @@ def _left_out(n_groups: int, size: int, rng: np.random.Generator) -> list[NDArra
 def tau_oob(trees: list[Any], unseen: NDArray[np.bool_], x: Floats, y: Floats) -> Tau:
     """Tau of one forest: every stand on the rows that it left out.
 
+    The variance of a row over trees is the mean of its stands': each has few trees, and a noisy
+    spread would give too large a tau.
+
     Parameters
     ----------
     trees, unseen
@@ -138,12 +144,16 @@ def tau_oob(trees: list[Any], unseen: NDArray[np.bool_], x: Floats, y: Floats) -
     x, y : ndarray
     """
     narrow = x.astype(np.float32)
-    return _joined(
-        [
-            _tau_of(trees[n * TREES_OF_STAND : (n + 1) * TREES_OF_STAND], narrow, y, rows)
-            for n, rows in enumerate(np.flatnonzero(out) for out in unseen)
-        ]
-    )
+    parts = [
+        _tau_of(trees[n * TREES_OF_STAND : (n + 1) * TREES_OF_STAND], narrow, y, rows)
+        for n, rows in enumerate(np.flatnonzero(out) for out in unseen)
+    ]
+    total = np.zeros(len(y))
+    for part in parts:
+        total[part.rows] += part.sd**2
+    sd = np.sqrt(total / np.maximum(unseen.sum(axis=0), 1))
+    joined = _joined(parts)
+    return _tau(y, joined.rows, joined.prediction, sd[joined.rows])
 
 
 def thinned(trees: list[Any], n_trees: int) -> list[Any]:
@@ -156,18 +166,13 @@ def tau_bootstrap(
     x: Floats, y: Floats, group: NDArray[Any], settings: ForestSettings, *, seed: int, repeats: int
 ) -> Tau:
     """Tau as the study found it: forests on parts of the groups, tested on the others."""
-    from sklearn.ensemble import RandomForestRegressor
-
     code, n_groups, n_inside = _groups(group, settings.inside)
     narrow, parts = x.astype(np.float32), []
     for stream in np.random.SeedSequence(seed).spawn(repeats):
         rng = np.random.default_rng(stream)
         seen = np.isin(code, rng.permutation(n_groups)[:n_inside])
-        forest = RandomForestRegressor(
-            settings.n_trees, min_samples_leaf=settings.min_leaf,
-            max_features=settings.max_features, random_state=int(rng.integers(2**31)), n_jobs=1,
-        ).fit(x[seen], y[seen])  # fmt: skip
-        parts.append(_tau_of(forest.estimators_, narrow, y, np.flatnonzero(~seen)))
+        trees = _forest(x[seen], y[seen], settings, settings.n_trees, stream)
+        parts.append(_tau_of(trees, narrow, y, np.flatnonzero(~seen)))
     return _joined(parts)
 
 
@@ -179,7 +184,10 @@ def _joined(parts: list[Tau]) -> Tau:
 def _tau_of(trees: list[Any], x: NDArray[np.float32], y: Floats, rows: NDArray[np.intp]) -> Tau:
     """Tau of some rows by trees that did not see them."""
     each = np.stack([tree.predict(x[rows]) for tree in trees])
-    prediction, sd = each.mean(axis=0), each.std(axis=0, ddof=1)
+    return _tau(y, rows, each.mean(axis=0), each.std(axis=0, ddof=1))
+
+
+def _tau(y: Floats, rows: NDArray[np.intp], prediction: Floats, sd: Floats) -> Tau:
     # Trees that all say the same leave no spread: rounding, not a number, stands there.
     least = 1e-9 * max(float(np.abs(y).max(initial=0.0)), 1.0)
     return Tau(np.abs(y[rows] - prediction) / np.maximum(sd, least), rows, prediction, sd)

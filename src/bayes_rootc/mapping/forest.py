@@ -44,7 +44,6 @@ TARGETS = ("i_root", "i_bulk")
 DEPTHS = ("top_cm", "thickness_cm")
 NORMAL_95 = 1.959963984540054
 MAX_CORRELATION = 0.9
-REPEATS = 500
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,8 @@ def grow_forest(
     -------
     MappedForest
     facts : dict
-        ``rows``, ``groups``, ``tau95``, ``half_width`` (median, on the scale of the target).
+        ``rows``, ``groups``, ``tau95``, ``half_width`` (median, on the scale of the target), and
+        ``tau95_oob``, ``tau95_bootstrap`` as far as they were found.
     """
     preparation = Preparation(MAX_CORRELATION, unseen="zero").fit(table.features)
     x = preparation.transform(table.features)
@@ -152,21 +152,24 @@ def grow_forest(
         section.n_trees, section.min_leaf, section.max_features, section.inside
     )
     trees, unseen = grow(x, table.y, group, settings, seed)
-    if section.tau == "oob":
-        tau = tau_oob(trees, unseen, x, table.y)
-    else:
-        tau = tau_bootstrap(x, table.y, group, settings, seed=seed, repeats=REPEATS)
+    taus = {"oob": tau_oob(trees, unseen, x, table.y)}
+    if section.tau == "bootstrap":
+        taus["bootstrap"] = tau_bootstrap(
+            x, table.y, group, settings, seed=seed, repeats=section.repeats
+        )
     forest = flatten(thinned(trees, section.n_trees), x.shape[1])
-    mapped = MappedForest(forest, preparation, tau.tau95)
-    return mapped, _facts(table, tau, len(np.unique(group)))
+    mapped = MappedForest(forest, preparation, taus[section.tau].tau95)
+    return mapped, _facts(table, taus, section.tau, len(np.unique(group)))
 
 
-def _facts(table: LearningTable, tau: Tau, n_groups: int) -> dict[str, Any]:
+def _facts(table: LearningTable, taus: dict[str, Tau], used: str, n_groups: int) -> dict[str, Any]:
+    tau = taus[used]
     return {
         "rows": len(table.y),
         "groups": n_groups,
         "tau95": tau.tau95,
         "half_width": float(tau.tau95 * np.median(tau.sd)),
+        **{f"tau95_{name}": one.tau95 for name, one in taus.items()},
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def map_report(
     engines = info["spec"]["engines"]
     banners = [Banner("NOTE", text) for text in warnings_of(info)]
     taus = "; ".join(
-        f"{name}: {facts['rows']} rows in {facts['groups']} groups, τ95 {facts['tau95']:.2f}"
+        f"{name}: {facts['rows']} rows in {facts['groups']} groups, τ95 {_taus(facts)}"
         for name, facts in info.get("forest", {}).items()
     )
     notes = [f"cells {name}: {n:,}" for name, n in counts.items()]
@@ -67,7 +67,7 @@ def map_report(
         passed=not banners,
         facts=tuple((ENGINES[engine], _share(totals, engine)) for engine in engines),
         key_table=_key_table(totals),
-        tables=(_all_totals(totals),),
+        tables=(_widths(folder, engines), _all_totals(totals)),
         pictures=tuple(p for engine in engines for p in _pictures(folder, engine)),
         notes=tuple(notes),
         certificate=tuple(
@@ -105,7 +105,7 @@ def _key_table(totals: pd.DataFrame) -> Table:
         cells.append((str(engine), BIOME_NAMES[str(biome)], *(_cell(of, flow) for flow in FLOWS)))
     header = ("engine", "biome", *FLOWS.values())
     caption = (
-        "Pg C yr⁻¹ over 0-200 cm, area-weighted: mean (95 % interval of the total). Errors of "
+        "Pg C yr⁻¹ over 0-200 cm, area-weighted: median (95 % interval of the total). Errors of "
         "the forests are shared within blocks of 5°; the posterior shares its parameters."
     )
     return Table("totals", "Totals", caption, frame, header, tuple(cells))
@@ -114,8 +114,42 @@ def _key_table(totals: pd.DataFrame) -> Table:
 def _cell(of: pd.DataFrame, flow: str) -> str:
     row = of.loc[flow]
     if flow == "loss_share":
-        return f"{row['mean']:.0%} ({row['q025']:.0%} to {row['q975']:.0%})"
-    return f"{row['mean']:.3g} ({row['q025']:.3g} to {row['q975']:.3g})"
+        return f"{row['q50']:.0%} ({row['q025']:.0%} to {row['q975']:.0%})"
+    return f"{row['q50']:.3g} ({row['q025']:.3g} to {row['q975']:.3g})"
+
+
+def _taus(facts: Mapping[str, Any]) -> str:
+    """Tau in use, and the other one where both were found."""
+    named = {"oob": "out of bag", "bootstrap": "bootstrap"}
+    found = [f"{facts[f'tau95_{key}']:.2f} ({text})" for key, text in named.items()
+             if f"tau95_{key}" in facts]  # fmt: skip
+    return ", ".join(found)
+
+
+def _widths(folder: Path, engines: Iterable[str]) -> Table:
+    """Compare how wide the intervals of cells are, engine by engine."""
+    rows = []
+    for engine in engines:
+        maps = figures.thin(open_store(store_path(folder, engine)))
+        for flow in ("i_root", "i_bulk"):
+            of = maps[f"{flow}_quantile"].load()
+            ratio = of.isel(quantile=-1, drop=True) / of.isel(quantile=0, drop=True)
+            for layer, value in ratio.median(("lat", "lon")).to_series().items():
+                rows.append((flow, str(layer), engine, float(value)))
+    frame = pd.DataFrame(rows, columns=["flow", "layer_cm", "engine", "upper_over_lower"])
+    wide = frame.pivot_table("upper_over_lower", ["flow", "layer_cm"], "engine", sort=False)
+    cells = [
+        (FLOWS[flow], layer, *(f"× {value:,.1f}" for value in row))
+        for (flow, layer), row in zip(wide.index, wide.to_numpy(), strict=True)
+    ]
+    caption = (
+        "Upper over lower end of the interval of a cell (outer quantiles; 95 % by default), median "
+        "over the cells shown. Wider means less is known, if both cover as they should."
+    )
+    header = ("flow", "layer, cm", *(ENGINES[str(name)] for name in wide.columns))
+    return Table(
+        "widths", "Widths of intervals, side by side", caption, frame, header, tuple(cells)
+    )
 
 
 def _all_totals(totals: pd.DataFrame) -> Table:

@@ -73,7 +73,8 @@ class ForestSection(Section):
     max_features: Annotated[float, Field(gt=0, le=1)] = 1.0 / 3.0
     inside: Annotated[float, Field(gt=0, lt=1)] = 0.8
     tau: Literal["oob", "bootstrap"] = "oob"
-    held_out: Literal["profile", "block"] = "profile"
+    repeats: Annotated[int, Field(ge=5, le=5000)] = 500
+    held_out: Literal["profile", "block"] = "block"
     block_degrees: Annotated[float, Field(gt=0, le=90)] = 5.0
 
 
