@@ -28,16 +28,20 @@ LATITUDE_STEP = 5.0
 
 @dataclass(frozen=True)
 class Scale:
-    """Colours of a quantity: label, logarithmic or not, and ends (the data's where None)."""
+    """Colours of a quantity: label, logarithmic or not, ends (the data's where None).
+
+    What is below the lower end may be pale: next to nothing, rather than little.
+    """
 
     label: str
     log: bool
     ends: tuple[float, float] | None
     colours: str
+    below: str | None = None
 
 
-FLOW = Scale(UNIT, True, None, "viridis")
-UNCERTAINTY = Scale("half width of the 95 % interval / |median|", False, (0.0, 4.0), "cividis")
+FLOW = Scale(UNIT, True, None, "viridis", below="#e8e4f0")
+UNCERTAINTY = Scale("half width of the 95 % interval / |median|", True, None, "cividis")
 SHARE = Scale("share of I_root that is lost, median", False, (0.0, 1.0), "viridis")
 SHARE_WIDTH = Scale("half width of the 95 % interval of the share", False, (0.0, 1.0), "cividis")
 
@@ -78,17 +82,22 @@ def median(maps: xr.Dataset, name: str) -> xr.DataArray:
 def profile(maps: xr.Dataset, layer: str) -> Figure:
     """Draw median and uncertainty of the three flows, and their latitude profiles."""
     here = maps.sel(standard_layer=layer)
-    figure = new_figure(10.5, 6.9)
+    figure = new_figure(10.5, 7.4)
     grid = figure.add_gridspec(len(NAMES), 3, width_ratios=(4, 4, 1.5))
-    scale = _limits([median(here, flow) for flow in NAMES], FLOW)
-    for row, (flow, name) in enumerate(NAMES.items()):
-        left = figure.add_subplot(grid[row, 0], projection="mollweide")
-        _map(left, median(here, flow), FLOW, scale, f"{name}, median")
-        right = figure.add_subplot(grid[row, 1], projection="mollweide")
-        ends = _limits([], UNCERTAINTY)
-        _map(right, uncertainty(here, flow), UNCERTAINTY, ends, f"{name}, uncertainty")
-        side = figure.add_subplot(grid[row, 2])
-        _latitudes(side, here, flow, COLOURS[row])
+    columns = (
+        ("median", FLOW, {flow: median(here, flow) for flow in NAMES}),
+        ("uncertainty", UNCERTAINTY, {flow: uncertainty(here, flow) for flow in NAMES}),
+    )
+    for column, (what, kind, values) in enumerate(columns):
+        norm = _limits([*values.values()], kind)
+        axes: list[Axes] = []
+        for row, (flow, name) in enumerate(NAMES.items()):
+            axes.append(figure.add_subplot(grid[row, column], projection="mollweide"))
+            drawn = _paint(axes[-1], values[flow], kind, norm)
+            axes[-1].set_title(f"{name}, {what}")
+        _colour_bar(figure, drawn, axes, kind, shrink=0.8)
+    for row, flow in enumerate(NAMES):
+        _latitudes(figure.add_subplot(grid[row, 2]), here, flow, COLOURS[row])
     return figure
 
 
@@ -112,7 +121,8 @@ def share(maps: xr.Dataset) -> Figure:
         ((SHARE, median(here, "loss_share")), (SHARE_WIDTH, half_width(here, "loss_share")))
     ):
         ax = figure.add_subplot(1, 2, column + 1, projection="mollweide")
-        _map(ax, values, kind, _limits([], kind), "")
+        drawn = _paint(ax, values, kind, _limits([], kind))
+        _colour_bar(figure, drawn, [ax], kind, shrink=0.7)
     return figure
 
 
@@ -126,16 +136,14 @@ def _panels(parts: list[xr.DataArray], titles: list[str], kind: Scale, title: st
         drawn = _paint(ax, part, kind, norm)
         ax.set_title(text)
         axes.append(ax)
-    bar = figure.colorbar(drawn, ax=axes, orientation="horizontal", shrink=0.5, aspect=40,
-                          extend="both", label=kind.label)  # fmt: skip
-    _ticks(bar, kind)
+    _colour_bar(figure, drawn, axes, kind, shrink=0.5)
     return figure
 
 
 def _limits(parts: list[xr.DataArray], kind: Scale) -> Normalize:
     """Ends of the colours: given, or the middle 96 % of positive values, rounded outwards."""
     if kind.ends is not None:
-        return Normalize(*kind.ends)
+        return LogNorm(*kind.ends) if kind.log else Normalize(*kind.ends)
     values = np.concatenate([part.to_numpy().ravel() for part in parts])
     values = values[np.isfinite(values) & (values > 0.0)]
     if not len(values):
@@ -146,19 +154,9 @@ def _limits(parts: list[xr.DataArray], kind: Scale) -> Normalize:
     return LogNorm(float(low), float(max(high, 1.01 * low)))
 
 
-def _map(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize, title: str) -> None:
-    drawn = _paint(ax, values, kind, norm)
-    ax.set_title(title)
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    bar = figure.colorbar(drawn, ax=ax, orientation="horizontal", shrink=0.7, aspect=30, pad=0.04,
-                          extend="both", label=kind.label)  # fmt: skip
-    _ticks(bar, kind)
-
-
 def _paint(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize) -> Any:
     lat, lon = (np.deg2rad(_edges(values[name].to_numpy())) for name in ("lat", "lon"))
-    colours = mpl.colormaps[kind.colours].with_extremes(under="#e8e4f0" if kind.log else None)
+    colours = mpl.colormaps[kind.colours].with_extremes(under=kind.below)
     shown = values.transpose("lat", "lon").to_numpy()
     ax.set_facecolor("white")
     drawn = ax.pcolormesh(lon, lat, np.ma.masked_invalid(np.maximum(shown, _floor(norm, kind))),
@@ -180,7 +178,10 @@ def _floor(norm: Normalize, kind: Scale) -> float:
     return float(norm.vmin or 0.0) / 2.0 if kind.log else -np.inf
 
 
-def _ticks(bar: Any, kind: Scale) -> None:
+def _colour_bar(figure: Figure, drawn: Any, axes: list[Axes], kind: Scale, shrink: float) -> None:
+    """Draw one bar for the maps that share it, below them."""
+    bar = figure.colorbar(drawn, ax=axes, orientation="horizontal", shrink=shrink, aspect=35,
+                          pad=0.04, extend="both", label=kind.label)  # fmt: skip
     if kind.log:
         bar.ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         bar.ax.xaxis.set_major_formatter(FuncFormatter(plain_number))
