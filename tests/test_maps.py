@@ -305,11 +305,14 @@ def test_a_killed_map_is_resumed_and_ends_the_same(
     done = len([*(folder / "blocks").glob("[0-9]*.npz")])
     said: list[str] = []
     spec = spec_for(world / "grid.nc")
+    for half in ("forest.zarr/i_root_mean/c.0a1b.partial", "blocks/000008.npz.part"):
+        (folder / half).write_bytes(b"half")  # as a kill leaves it in the midst of writing
     ended = make_maps(spec, request_of(world, folder), resume=True, say=said.append)
     assert any(f"{done} of 9 blocks were done before" in line for line in said)
     for engine in ("forest", "posterior"):
         assert same(store_path(made.folder, engine), store_path(folder, engine))
     pd.testing.assert_frame_equal(made.totals, ended.totals)
+    assert not [*folder.rglob("*.part*")]
 
 
 def test_a_cluster_that_loses_a_worker_makes_the_same_map(

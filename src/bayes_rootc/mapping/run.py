@@ -31,6 +31,9 @@ RETRIES = 3
 """Of a block whose worker was lost."""
 
 FINISHED, COUNTS = "totals.csv", "counts.json"
+HALF_WRITTEN = (".partial", ".part")
+"""Endings of such files: zarr's and ours."""
+
 PARTS = ("models", "blocks", "forest.zarr", "posterior.zarr")
 """Folders of a map."""
 
@@ -95,6 +98,7 @@ def make_maps(
         info = _begin(spec, request, resume=resume, overwrite=overwrite, say=say)
         blocks = blocks_of(folder)
         left = [block for block in blocks if not done_path(folder, block.number).exists()]
+        _sweep(folder)
         if len(left) < len(blocks):
             say(f"{len(blocks) - len(left)} of {len(blocks)} blocks were done before")
         progress = _Progress(len(blocks), len(blocks) - len(left), say)
@@ -143,6 +147,13 @@ def _begin(
         )
     _prepare_beside(spec, request, wanted, say)
     return wanted
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed program had half written beside the file that it meant to write."""
+    for ending in HALF_WRITTEN:
+        for path in folder.rglob(f"*{ending}"):
+            path.unlink(missing_ok=True)
 
 
 def _prepare_beside(spec: MapSpec, request: Request, wanted: dict[str, Any], say: Say) -> None:
