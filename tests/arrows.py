@@ -18,7 +18,7 @@ FACADE = "__init__"
 # The last two lines say that nobody imports cli but `python -m bayes_rootc`.
 LEVELS = (
     ("errors",),
-    ("units", "layers", "files", "version"),
+    ("units", "layers", "files", "version", "plugins"),
     ("spec",),
     ("radiocarbon", "learning"),
     ("data",),
@@ -27,7 +27,7 @@ LEVELS = (
     ("loss",),
     ("mapping",),
     ("report",),
-    ("api",),
+    ("api", "extend"),
     (FACADE,),
     ("cli",),
     ("__main__",),

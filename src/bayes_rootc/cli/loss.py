@@ -39,16 +39,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_seed,
         help="of the residuals of sites where something was not measured (default: the run's)",
     )
+    parser.add_argument(
+        "--plugin", action="append", default=[], metavar="MODULE",
+        help="module that registers estimates of its own; may be given several times",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     """Write tables and figures, print the answer; the exit code is 0 even if the gate failed."""
     from bayes_rootc.cli.stored_run import load, say_if_partial
+    from bayes_rootc.plugins import import_plugins
     from bayes_rootc.report.answer import answer_table, distance_sentence, parts_sentence
     from bayes_rootc.report.losses import lacking_blocks, with_losses
     from bayes_rootc.report.text import aligned
     from bayes_rootc.report.write import checked_folder, write_losses
 
+    import_plugins(args.plugin)
     stored, diagnostics = load(args.run)
     if lacking_blocks(stored):
         raise RunError(

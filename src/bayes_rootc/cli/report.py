@@ -25,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="where to write (default: reports/NAME, with the name of the run)",
     )
+    parser.add_argument(
+        "--plugin", action="append", default=[], metavar="MODULE",
+        help="module that registers estimates of its own; may be given several times",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,10 +36,12 @@ def run(args: argparse.Namespace) -> int:
     from bayes_rootc.cli.stored_run import load, say_if_partial
     from bayes_rootc.data.prior_means import CERTIFICATE
     from bayes_rootc.inference.learned_folder import open_learned
+    from bayes_rootc.plugins import import_plugins
     from bayes_rootc.report.learning_report import learning_report
     from bayes_rootc.report.sensitivity import with_sensitivity
     from bayes_rootc.report.write import write_pages, write_report
 
+    import_plugins(args.plugin)
     folder = args.output or Path("reports") / args.run.resolve().name
     if (args.run / CERTIFICATE).is_file():
         learned = open_learned(args.run)

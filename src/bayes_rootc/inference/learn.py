@@ -82,7 +82,7 @@ def learn(
     start = time.monotonic()
     if folder.exists() and not (folder / CERTIFICATE).is_file():
         raise RunError(f"{folder}: is no learning run, so it is not replaced; take another name")
-    present, absent = available(spec.learners)
+    present, absent = available(spec.learners, spec.plugins)
     _, problem, fit, certificate = read_joint_run(run)
     say(f"{run}: {_verdict(fit)}")
     for name, reason in absent.items():

@@ -97,7 +97,7 @@ def open_learner(folder: Path, target: str) -> FinalModel:
     """
     table, info = open_table(folder, target), open_learned(folder).info
     spec = LearningSpec.model_validate(info["spec"])
-    present, _ = available(spec.learners)
+    present, _ = available(spec.learners, spec.plugins)
     if [*present] != info["learners"]:
         raise RunError(
             f"{folder}: learned by {', '.join(info['learners'])}, but here are "

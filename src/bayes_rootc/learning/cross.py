@@ -85,7 +85,7 @@ class FinalModel:
         self, table: LearningTable, spec: LearningSpec, rule: str, seed: int,
         like: FinalModel | None = None,
     ) -> None:  # fmt: skip
-        self.learners, _ = available(spec.learners)
+        self.learners, _ = available(spec.learners, spec.plugins)
         self.chosen: Mapping[str, tuple[dict[str, Any], float]] = {}
         self.ensemble = PrincipalEnsemble(spec.ensemble.n_best)
         if like is not None:
@@ -156,7 +156,7 @@ def cross_predict(
 
     section = spec.validation
     fold = folds_of(table, rule, section.n_folds, seed, section.block_degrees)
-    names, _ = available(spec.learners)
+    names, _ = available(spec.learners, spec.plugins)
     numbers = [*range(section.n_folds)]
     common: dict[str, Any] = {"fold": fold, "seed": seed}
     fold_away = np.empty(0, int)
@@ -237,7 +237,7 @@ def _tune(
     table: LearningTable, spec: LearningSpec, inner: NDArray[np.intp], seed: int
 ) -> tuple[dict[str, tuple[dict[str, Any], float]], Floats]:
     """Settings of each learner with their inner error, and the inner predictions, shape (N, L)."""
-    names, _ = available(spec.learners)
+    names, _ = available(spec.learners, spec.plugins)
     found = {name: np.empty((len(LEARNERS[name].grid), len(table.y))) for name in names}
     for number in np.unique(inner):
         held = inner == number

@@ -139,7 +139,7 @@ def learning_curve(table: LearningTable, spec: LearningSpec, seed: int) -> pd.Da
     DataFrame
         rule, learner, share, n (training rows, mean over folds), rmse.
     """
-    name = available(spec.learners)[0][0]
+    name = available(spec.learners, spec.plugins)[0][0]
     learner, rng, rows = LEARNERS[name], np.random.default_rng(seed), []
     settings = {**learner.grid[-1], **learner.quick}
     section = spec.validation

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bayes_rootc.errors import SpecError
+from bayes_rootc.plugins import import_plugins
 from bayes_rootc.units import Floats
 
 N_TREES, TREES_TO_TUNE = 500, 100
@@ -146,14 +147,44 @@ LEARNERS: dict[str, Learner] = {
 """Name in a learning file → learner."""
 
 
-def available(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Which learners can be used, and why others can not.
+def register_learner(name: str, learner: Learner) -> None:
+    """Add a learner from outside the package.
+
+    A learning file then names it among its ``learners``, and the module that registers it among
+    its ``plugins``, so that every process that learns imports it.
+
+    Parameters
+    ----------
+    name : str
+    learner : Learner
 
     Raises
     ------
     SpecError
-        If a name is no learner, or none is left.
+        If another learner has the name.
     """
+    if LEARNERS.get(name, learner) != learner:
+        raise SpecError(f"learner {name}: there is one of this name already; take another")
+    LEARNERS[name] = learner
+
+
+def available(
+    names: Sequence[str], plugins: Sequence[str] = ()
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Which learners can be used, and why others can not.
+
+    Parameters
+    ----------
+    names : sequence of str
+    plugins : sequence of str
+        Modules that register learners; imported first.
+
+    Raises
+    ------
+    SpecError
+        If a module cannot be imported, a name is no learner, or none is left.
+    """
+    import_plugins(plugins)
     unknown = [name for name in names if name not in LEARNERS]
     if unknown:
         raise SpecError(

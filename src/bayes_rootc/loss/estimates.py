@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from bayes_rootc.errors import RunError
+from bayes_rootc.errors import RunError, SpecError
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
 from bayes_rootc.loss.sites import KINDS, SITES_AT_A_TIME, SiteFlows, site_flows
 from bayes_rootc.units import Floats
@@ -31,6 +31,8 @@ class Estimate:
         Source of I_root in :attr:`bayes_rootc.loss.sites.SiteFlows.i_root`.
     sites, i_root, depth_share, i_bulk : str
         The same in words.
+    change : callable, optional
+        Flows of all sites of the kind → those that the estimate takes.
     """
 
     number: int
@@ -40,6 +42,12 @@ class Estimate:
     i_root: str
     depth_share: str
     i_bulk: str
+    change: Callable[[SiteFlows], SiteFlows] | None = None
+
+    def flows(self, flows: Mapping[str, SiteFlows]) -> SiteFlows:
+        """Flows at the sites of the estimate; argument as of :func:`summarise`."""
+        own = flows[self.kind]
+        return own if self.change is None else self.change(own)
 
     @property
     def label(self) -> str:
@@ -47,7 +55,7 @@ class Estimate:
         return str(self.number)
 
 
-ESTIMATES = (
+STUDY = (
     Estimate(
         1, "npp", "bnpp", "NPP", "observed BNPP", "predicted I_bulk distribution", "predicted"
     ),
@@ -70,7 +78,10 @@ ESTIMATES = (
         "predicted",
     ),
 )  # fmt: skip
-"""The six estimates of the study, in its order."""
+"""The six estimates of the study, in its order; the mean of six is that of these."""
+
+ESTIMATES = [*STUDY]
+"""All estimates: the study's, then those of :func:`register_estimate`."""
 
 STATISTICS: dict[str, Callable[..., Floats]] = {
     "mean over sites": np.mean,
@@ -111,7 +122,7 @@ def all_site_flows(
 
 
 def summarise(flows: Mapping[str, SiteFlows]) -> list[Summary]:
-    """Summarise the six estimates over sites in every draw, and average the six.
+    """Summarise the estimates over sites in every draw, and average the study's six.
 
     Parameters
     ----------
@@ -121,16 +132,42 @@ def summarise(flows: Mapping[str, SiteFlows]) -> list[Summary]:
     Returns
     -------
     list of Summary
-        The six, then ``mean of six``: in every draw the mean of the estimates that have sites in
-        the biome; its ``n_sites`` counts the sites of the three kinds.
+        The six, then ``mean of six``: in every draw the mean of those that have sites in the
+        biome; its ``n_sites`` counts the sites of the three kinds. Then what was registered.
 
     Raises
     ------
     RunError
         If an estimate has no site at all.
     """
-    found = [estimate_by_biome(flows[estimate.kind], estimate) for estimate in ESTIMATES]
-    return [*found, _mean_of(found)]
+    found = [estimate_by_biome(one.flows(flows), one) for one in ESTIMATES]
+    six, more = found[: len(STUDY)], found[len(STUDY) :]
+    return [*six, _mean_of(six), *more]
+
+
+def register_estimate(estimate: Estimate) -> None:
+    """Add an estimate from outside the package; the study's mean of six stays as it is.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Its number is 7 or more, and its own.
+
+    Raises
+    ------
+    SpecError
+        If another estimate has the number, or its kind of sites is unknown.
+    """
+    if estimate in ESTIMATES:
+        return
+    taken = [one.number for one in ESTIMATES]
+    if estimate.number in taken or estimate.number < 1:
+        raise SpecError(f"estimate {estimate.number}: taken are {taken}; right: {max(taken) + 1}")
+    if estimate.kind not in KINDS:
+        raise SpecError(
+            f"estimate {estimate.number}: kind {estimate.kind}; right: {', '.join(KINDS)}"
+        )
+    ESTIMATES.append(estimate)
 
 
 def estimate_by_biome(flows: SiteFlows, estimate: Estimate) -> Summary:

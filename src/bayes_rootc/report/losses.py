@@ -87,7 +87,7 @@ def _totals(flows: SiteFlows, source: str) -> dict[str, Floats]:
 def _densities(flows: Mapping[str, SiteFlows]) -> pd.DataFrame:
     """Density of the flows of single sites over 0-200 cm: estimate, quantity, value, density."""
     by_estimate = {
-        estimate.label: _totals(flows[estimate.kind], estimate.source) for estimate in ESTIMATES
+        estimate.label: _totals(estimate.flows(flows), estimate.source) for estimate in ESTIMATES
     }
     frames = []
     for name in FLOWS:

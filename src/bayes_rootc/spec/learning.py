@@ -47,6 +47,7 @@ class LearningSpec(Section):
     run: str = "runs/joint"
     targets: Names = TARGETS
     learners: Names = ("forest", "xgboost", "cubist", "svm", "mars")
+    plugins: Annotated[tuple[str, ...], Field(strict=False)] = ()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 20260101
     validation: ValidationSection = ValidationSection()
     preparation: PreparationSection = PreparationSection()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import xarray as xr
 from matplotlib.artist import Artist
@@ -34,13 +36,17 @@ def draw(run: xr.DataTree) -> Figure:
         _panel(ax, table[table["quantity"] == name], means[name], name, label)
     axes[0].set_ylabel("density over sites and draws (per Mg C ha⁻¹ yr⁻¹)")
     handles: list[Artist] = [
-        Line2D([], [], color=COLOURS[n], ls=DASHES[n], label=f"{e.number}: {e.sites}, {e.i_root}")
+        Line2D([], [], **_line(n), label=f"{e.number}: {e.sites}, {e.i_root}")
         for n, e in enumerate(ESTIMATES)
     ]
     handles.append(Line2D([], [], color=INK, lw=1.0, ls=":", label="mean of the study"))
     legend_below(figure, handles, columns=3)
     figure.suptitle("Root carbon over 0-200 cm at single sites, by estimate", color=INK)
     return figure
+
+
+def _line(n: int) -> dict[str, Any]:
+    return {"color": COLOURS[n % len(COLOURS)], "ls": DASHES[n % len(DASHES)]}
 
 
 def _means(table: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
@@ -62,7 +68,7 @@ def _panel(
     ax: Axes, table: pd.DataFrame, means: list[tuple[str, str]], name: str, label: str
 ) -> None:
     for n, (_, line) in enumerate(table.groupby("estimate", sort=False)):
-        ax.plot(line["value"], line["density"], color=COLOURS[n], ls=DASHES[n], lw=1.5)
+        ax.plot(line["value"], line["density"], **_line(n), lw=1.5)
     ax.axvline(published(name).value, ymax=0.54, color=INK, lw=1.0, ls=":")
     top = float(table["density"].max())
     ax.set_ylim(0.0, 1.9 * top)  # the upper half is for the table
