@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayes_rootc.spec.turnover import DataSection
 
-HELP = "check a table of layers, fetch the public data, or say which data are used"
+HELP = "check a table, write one to fill in, fetch the public data, say which are used"
 EPILOG = """examples:
   data check layers.csv             what would be kept and dropped, and why
   data check                        the same for the data found by --data or BAYES_ROOTC_DATA
   data check layers.csv --json      with every row number, for programs
   data fetch                        download the public compilation, checked by sha256
   data where                        which table is used, and how it was found
+  data template radiocarbon         a CSV to fill in, and what its columns mean
 
 A CSV of your own needs the columns profile, lat, lon, top_cm, bottom_cm, sample_year, delta14c
 and biome (number 1-9, key or name); delta14c_err, mat and map are optional. `data check` ends
@@ -52,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument("--to", type=Path, metavar="FOLDER", help="data folder to fill")
     fetch.add_argument("--base-url", metavar="URL", help="take the files from this mirror")
     where = verbs.add_parser("where", help="say which table is used and how it was found")
+    template = verbs.add_parser("template", help="write a CSV to fill in, say what it wants")
+    template.add_argument("table", choices=("radiocarbon", "npp", "roots"), help="which table")
+    template.add_argument("--to", type=Path, metavar="FILE", help="file to write (TABLE.csv)")
+    template.add_argument("--overwrite", action="store_true", help="replace the file")
     for verb in (check, where):
         verb.add_argument("--data", type=Path, metavar="PATH", help="data folder or table")
     for verb in (check, fetch, where):
@@ -151,10 +156,26 @@ def _where(args: argparse.Namespace) -> int:
     return 0
 
 
+def _template(args: argparse.Namespace) -> int:
+    from bayes_rootc.data.templates import TEMPLATES, write_template
+    from bayes_rootc.report.text import aligned
+
+    path = write_template(args.table, args.to, overwrite=args.overwrite)
+    template = TEMPLATES[args.table]
+    print(f"{path}: {template.text} a row; the rows in it are invented: put your own there\n")
+    rows = [(f.name, f.units, "" if f.required else "optional", f.text) for f in template.fields]
+    print(aligned(("column", "units", "", "what"), rows))
+    place = f"\nwithin a data folder: {template.path}"
+    check = f"\nthen: data check {path}" if args.table == "radiocarbon" else ""
+    print(f"{place}{check}")
+    return 0
+
+
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": _check,
     "fetch": _fetch,
     "where": _where,
+    "template": _template,
 }
 
 
