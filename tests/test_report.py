@@ -352,7 +352,7 @@ def test_verb_reports_a_stored_fit(
 
 def test_verb_on_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such run"):
-        run_verb(argparse.Namespace(run=tmp_path / "nothing", output=None))
+        run_verb(argparse.Namespace(run=tmp_path / "nothing", output=None, plugin=[], compare=None))
 
 
 # --- building blocks -------------------------------------------------------------------------

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 HELP = "write the report (HTML, Markdown, figures, tables) of a stored run"
 
@@ -11,6 +15,7 @@ EPILOG = """\
 examples:
   python -m bayes_rootc report runs/first
   python -m bayes_rootc report runs/first --output /tmp/first
+  python -m bayes_rootc report runs/first --compare runs/second
 
 The HTML is one file that needs no network. Nothing is fitted: the numbers are those of the run.
 """
@@ -25,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="where to write (default: reports/NAME, with the name of the run)",
     )
+    parser.add_argument(
+        "--compare", metavar="OTHER", type=Path,
+        help="set another run beside this one (default output: reports/RUN-OTHER)",
+    )  # fmt: skip
     parser.add_argument(
         "--plugin", action="append", default=[], metavar="MODULE",
         help="module that registers estimates of its own; may be given several times",
@@ -49,6 +58,26 @@ def run(args: argparse.Namespace) -> int:
         return 0
     stored, diagnostics = load(args.run)
     say_if_partial(stored)
+    if args.compare is not None:
+        return _compare(args, stored, diagnostics)
     stored = with_sensitivity(stored, args.run)
     print(write_report(stored, diagnostics, folder))
+    return 0
+
+
+def _compare(args: argparse.Namespace, stored: xr.DataTree, diagnostics: dict[str, Any]) -> int:
+    from bayes_rootc.cli.stored_run import load, say_if_partial
+    from bayes_rootc.errors import RunError
+    from bayes_rootc.report.compare import write_comparison
+
+    names = [path.resolve().name for path in (args.run, args.compare)]
+    if args.run.resolve() == args.compare.resolve():
+        raise RunError(f"--compare {args.compare}: is the run itself; name another one")
+    other, gate = load(args.compare)
+    say_if_partial(other)
+    if names[0] == names[1]:
+        names = [str(args.run), str(args.compare)]
+    folder = args.output or Path("reports") / "-".join(name.replace("/", "_") for name in names)
+    pair = ((names[0], stored, diagnostics), (names[1], other, gate))
+    print(write_comparison(*pair, folder))
     return 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import xarray as xr
 
 from bayes_rootc.report import numbers
@@ -35,7 +33,7 @@ def build_report(run: xr.DataTree, diagnostics: Diagnostics) -> Report:
     return Report(
         title=f"{kind.title}: {attrs.get('origin', 'a stored run')}",
         lead=kind.lead(run),
-        banners=tuple(_banners(run, diagnostics)),
+        banners=tuple(banners_of(run, diagnostics)),
         verdict=_verdict(diagnostics),
         passed=bool(diagnostics.get("passed", False)),
         facts=kind.facts(run, diagnostics),
@@ -43,11 +41,12 @@ def build_report(run: xr.DataTree, diagnostics: Diagnostics) -> Report:
         tables=tuple(table for table in made if table is not None),
         pictures=tuple(picture for picture in drawn if picture is not None),
         notes=tuple(str(note) for note in json_attribute(run, "notes", [])),
-        certificate=tuple(_certificate(run, diagnostics, kind.certificate)),
+        certificate=tuple(certificate_of(run, diagnostics)),
     )
 
 
-def _banners(run: xr.DataTree, diagnostics: Diagnostics) -> list[Banner]:
+def banners_of(run: xr.DataTree, diagnostics: Diagnostics) -> list[Banner]:
+    """Return what a reader of a run must see first."""
     banners = []
     if run.attrs.get("source") == "simulated":
         banners.append(
@@ -93,9 +92,8 @@ def _verdict(diagnostics: Diagnostics) -> str:
     return f"Gate {word}. {said[:1].upper()}{said[1:]}".strip()
 
 
-def _certificate(
-    run: xr.DataTree, diagnostics: Diagnostics, more: Mapping[str, str]
-) -> list[tuple[str, str]]:
+def certificate_of(run: xr.DataTree, diagnostics: Diagnostics) -> list[tuple[str, str]]:
+    """Return what a run was made of: names for people, and values."""
     names = {
         "version": "bayes_rootc version",
         "spec_hash": "spec hash (sha256)",
@@ -109,7 +107,7 @@ def _certificate(
         "tune": "tuning draws",
         "draws": "draws per chain",
         "draws_asked": "draws asked for",
-        **more,
+        **kind_of(run).certificate,
     }
     rows = [(title, numbers.text(run.attrs.get(name, "unknown"))) for name, title in names.items()]
     engines = json_attribute(run, "engines", {})
