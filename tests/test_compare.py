@@ -77,3 +77,16 @@ def test_runs_without_a_common_parameter_are_refused() -> None:
     other["posterior"] = xr.DataTree(run["posterior"].to_dataset()[["alpha"]].rename(alpha="x"))
     with pytest.raises(RunError, match="share no parameter"):
         parameters_of_both(run, other)
+
+
+def test_figures_are_written_as_png_and_svg_with_their_numbers(tmp_path: Path) -> None:
+    pair = (("one", fake_run(), PASSED), ("two", fake_run(seed=2), PASSED))
+    for name in ("first", "again"):
+        write_comparison(*pair, tmp_path / name)
+    made = sorted(path.name for path in (tmp_path / "first" / "figures").iterdir())
+    assert made == ["parameters.csv", "parameters.png", "parameters.svg"]
+    svg = [
+        (tmp_path / name / "figures" / "parameters.svg").read_bytes() for name in ("first", "again")
+    ]
+    assert svg[0] == svg[1]
+    assert b"sigma_biome" in svg[0]

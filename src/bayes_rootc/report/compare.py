@@ -11,18 +11,18 @@ import pandas as pd
 import xarray as xr
 
 from bayes_rootc.errors import RunError
+from bayes_rootc.layers import LAYER, NPP_SITE, PLACE, PROFILE, ROOT_PROFILE
 from bayes_rootc.report import numbers
 from bayes_rootc.report.content import banners_of, certificate_of
 from bayes_rootc.report.figures.compared import draw
-from bayes_rootc.report.figures.style import to_png
 from bayes_rootc.report.kinds import kind_of
-from bayes_rootc.report.parts import Banner, Picture, Report, Table
+from bayes_rootc.report.parts import Banner, Picture, Report, Table, drawn
 from bayes_rootc.report.stored import group, labels
 from bayes_rootc.report.write import write_pages
 
 ENDS = (0.05, 0.5, 0.95)
-MOST_ELEMENTS = 30
-"""Parameters with more elements, such as one a profile, are no parameters of the population."""
+OF_DATA = {LAYER, PROFILE, PLACE, NPP_SITE, ROOT_PROFILE}
+"""Dimensions of parameters that belong to rows of data, not to the population."""
 
 SHOWN, NOTABLE = 30, 2.0
 
@@ -119,7 +119,7 @@ def _scalars(run: xr.DataTree) -> Iterator[tuple[str, np.ndarray]]:
         extra = [str(dim) for dim in array.dims if dim not in {"chain", "draw"}]
         if not extra:
             yield str(name), np.asarray(array, float).ravel()
-        elif len(extra) == 1 and array.sizes[extra[0]] <= MOST_ELEMENTS:
+        elif len(extra) == 1 and extra[0] not in OF_DATA:
             for i, label in enumerate(labels(array, extra[0])):
                 yield f"{name}[{label}]", np.asarray(array.isel({extra[0]: i}), float).ravel()
 
@@ -168,12 +168,12 @@ def _parameter_table(frame: pd.DataFrame, one: str, other: str) -> Table:
 
 
 def _picture(frame: pd.DataFrame, one: str, other: str) -> Picture:
-    return Picture(
-        "parameters", "Parameters of both",
+    caption = (
         "90 % intervals of the parameters that differ most; zero is the mean of the first run, the "
-        "unit the root of the summed variances.",
-        to_png(draw(frame.head(SHOWN), one, other)), frame,
-    )  # fmt: skip
+        "unit the root of the summed variances."
+    )
+    figure = draw(frame.head(SHOWN), one, other)
+    return drawn("parameters", ("Parameters of both", caption), figure, frame)
 
 
 def _certificates(pair: tuple[Stored, Stored]) -> Iterator[tuple[str, str]]:

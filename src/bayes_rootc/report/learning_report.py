@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 
 from bayes_rootc.report.figures import learning as figures
 from bayes_rootc.report.figures.learning import ENSEMBLE, RULE_TEXT, UNITS, Tables, targets_of
-from bayes_rootc.report.figures.style import to_png
-from bayes_rootc.report.parts import Banner, Picture, Report, Table
+from bayes_rootc.report.parts import Banner, Report, Table, drawn
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def learning_report(tables: Tables, info: Mapping[str, Any]) -> Report:
         key_table=_scores(tables["scores"]),
         tables=tuple(_others(tables)),
         pictures=tuple(
-            Picture(name, f.title, f.caption, to_png(f.draw(tables)), tables[f.table])
+            drawn(name, (f.title, f.caption), f.draw(tables), tables[f.table])
             for name, f in FIGURES.items()
             if f.table in tables
         ),

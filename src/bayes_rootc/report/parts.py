@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
+from matplotlib.figure import Figure
 
 from bayes_rootc.report import numbers
 from bayes_rootc.report.columns import Column, TableRecord, WithTitle
 from bayes_rootc.report.figures.record import FigureRecord
-from bayes_rootc.report.figures.style import to_png
+from bayes_rootc.report.figures.style import to_png, to_svg
 from bayes_rootc.report.stored import has
 
 Diagnostics = Mapping[str, Any]
@@ -48,13 +49,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """One rendered figure and the numbers behind it."""
+    """One rendered figure and the numbers behind it; maps, being pictures of cells, have no SVG."""
 
     name: str
     title: str
     caption: str
     png: bytes = field(repr=False)
     frame: pd.DataFrame = field(repr=False)
+    svg: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -141,5 +143,9 @@ def make_picture(name: str, record: FigureRecord, run: xr.DataTree) -> Picture |
     """
     if not has(run, *record.needs):
         return None
-    png = to_png(record.draw(run))
-    return Picture(name, record.title, record.caption, png, record.data(run))
+    return drawn(name, (record.title, record.caption), record.draw(run), record.data(run))
+
+
+def drawn(name: str, words: tuple[str, str], figure: Figure, frame: pd.DataFrame) -> Picture:
+    """Render a figure; words are its title and caption."""
+    return Picture(name, *words, to_png(figure), frame, to_svg(figure))

@@ -113,6 +113,9 @@ def _write_parts(folder: Path, tables: Iterable[Table], pictures: Iterable[Pictu
     for picture in pictures:
         with replacing(folder / "figures" / f"{picture.name}.png") as beside:
             beside.write_bytes(picture.png)
+        if picture.svg is not None:
+            with replacing(folder / "figures" / f"{picture.name}.svg") as beside:
+                beside.write_bytes(picture.svg)
         _write_csv(picture.frame, folder / "figures" / f"{picture.name}.csv")
     for table in tables:
         _write_csv(table.frame, folder / "tables" / f"{table.name}.csv")

@@ -19,6 +19,7 @@ from matplotlib import style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
@@ -138,6 +139,16 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 4) ->
     """Put one legend under all panels, where it covers nothing."""
     texts = [str(handle.get_label()) for handle in handles]
     figure.legend(handles, texts, loc="outside lower center", ncols=columns)
+
+
+def to_svg(figure: Figure) -> bytes:
+    """Render to SVG, text as text; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    own = {**_STYLE, "svg.fonttype": "none", "svg.hashsalt": "bayes_rootc"}
+    with style.context(["default", own]):
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
 
 
 def to_png(figure: Figure) -> bytes:
