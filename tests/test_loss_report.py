@@ -259,6 +259,11 @@ def test_comparison_has_ours_everywhere_and_never_invents_theirs(run: xr.DataTre
         ((0.60, 0.50, 0.70), "17.9 percentage points below"),
         ((0.60, 0.50, 0.70), "outside our 95 % interval, which overlaps its range"),
         ((0.40, 0.30, 0.50), "do not overlap"),
+        (
+            (0.80, 0.70, 0.90),
+            "At the typical site it is 80.0 % (70.0 % to 90.0 %), which holds the",
+        ),
+        ((0.60, 0.50, 0.70), "which does not hold the study's"),
     ],
 )
 def test_distance_in_words(
@@ -266,7 +271,7 @@ def test_distance_in_words(
 ) -> None:
     names = ("loss_share_q50", "loss_share_q025", "loss_share_q975")
     row = dict(zip(names, share, strict=True))
-    monkeypatch.setattr(answer, "global_losses", lambda _: row)
+    monkeypatch.setattr(answer, "global_losses", lambda *_: row)
     assert text in answer.distance_sentence(xr.DataTree())
 
 

@@ -96,9 +96,14 @@ def distance_sentence(run: xr.DataTree) -> str:
         reach = "the study's number lies outside our 95 % interval, which overlaps its range"
     else:
         reach = "our 95 % interval and the study's range do not overlap"
+    typical = global_losses(run, TYPICAL)
+    ends = (float(typical[f"loss_share{end}"]) for end in ("_q025", "_q975"))
+    holds = "holds" if next(ends) <= study.value <= next(ends) else "does not hold"
     return (
-        f"Of the root input {written(row, 'loss_share')} is lost: {abs(away):.1f} percentage "
-        f"points {side} the study's {study_text('loss_share')}; {reach}."
+        f"Of the root input {written(row, 'loss_share')} is lost (mean over sites): "
+        f"{abs(away):.1f} percentage points {side} the study's {study_text('loss_share')}; "
+        f"{reach}. At the typical site it is {written(typical, 'loss_share')}, which {holds} the "
+        "study's."
     )
 
 

@@ -61,9 +61,9 @@ LOSS_TABLES: dict[str, TableRecord] = {
         "I_root, I_bulk and I_loss of each biome",
         "Over 0-200 cm, posterior median and 95 % interval. Mean: of the population of sites of "
         "the biome. Typical: its typical site, without residuals. These quantities are log-normal, "
-        "so the mean is larger than the typical site. Biomes that share a letter do not differ in "
-        "I_loss (the 95 % interval of the difference holds 0). “from the population”: the biome "
-        "has no data of that block.",
+        "so the mean is larger than the typical site. Biomes that share a letter are not shown to "
+        "differ in I_loss (the 95 % interval of the difference holds 0). “from the population”: "
+        "the biome has no data of that block.",
         lambda run, _: loss_tables.flows_with_letters(run),
         (
             Column("biome", "biome"),

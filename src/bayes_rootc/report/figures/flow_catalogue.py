@@ -33,7 +33,8 @@ LOSS_FIGURES = {
     "loss_biomes": FigureRecord(
         "I_loss by biome",
         "Mean and typical site (no residuals) of the population of a biome: posterior median and "
-        "95 % interval. Biomes that share a letter (of one colour) do not differ. “population”: "
+        "95 % interval. Biomes that share a letter (of one colour) are not shown to differ. "
+        "“population”: "
         "the biome has no data of that block, so its number comes from the population of biomes.",
         loss_biomes.draw,
         loss_biomes.data,

@@ -76,7 +76,9 @@ def draw(run: xr.DataTree) -> Figure:
     ]
     handles.append(Line2D([], [], color=INK, lw=1.0, ls=":", label="global mean of the study"))
     legend_below(figure, handles, columns=3)
-    figure.suptitle("I_loss by biome; biomes that share a letter do not differ", color=INK)
+    figure.suptitle(
+        "I_loss by biome; biomes that share a letter are not shown to differ", color=INK
+    )
     return figure
 
 

@@ -41,9 +41,9 @@ class Scale:
 
 
 FLOW = Scale(UNIT, True, None, "viridis", below="#e8e4f0")
-UNCERTAINTY = Scale("half width of the 95 % interval / |median|", True, None, "cividis")
+UNCERTAINTY = Scale("half width of the interval / |median|", True, None, "cividis")
 SHARE = Scale("share of I_root that is lost, median", False, (0.0, 1.0), "viridis")
-SHARE_WIDTH = Scale("half width of the 95 % interval of the share", False, (0.0, 1.0), "cividis")
+SHARE_WIDTH = Scale("half width of the interval of the share", False, (0.0, 1.0), "cividis")
 
 
 def to_small_png(figure: Figure) -> bytes:
