@@ -17,6 +17,7 @@ import pytest
 import xarray as xr
 import zarr
 
+import bayes_rootc
 from bayes_rootc.errors import DataError, RootcError, RunError, WriteError
 from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.loss.sites import site_flows
@@ -269,6 +270,16 @@ def same(one: Path, other: Path) -> bool:
     return files[0] == files[1] and all(
         (one / name).read_bytes() == (other / name).read_bytes() for name in files[0]
     )
+
+
+def test_maps_from_python_are_those_of_the_command(made: MapRun, world: Path) -> None:
+    found = bayes_rootc.maps(
+        spec_for(world / "grid.nc"), run=world / "joint", learning=world / "learning",
+        folder=made.folder, resume=True,
+    )  # fmt: skip
+    assert [*found] == ["forest", "posterior"]
+    expected = open_store(store_path(made.folder, "posterior"))
+    xr.testing.assert_equal(found["posterior"], expected)
 
 
 def test_the_number_of_threads_changes_nothing(made: MapRun, world: Path, tmp_path: Path) -> None:

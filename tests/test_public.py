@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 import bayes_rootc
+from bayes_rootc.errors import RunError
+from fake_joint import fake_joint
 
 PUBLIC = {
-    "__version__", "check_layers", "fit", "forward_curve", "load_run", "read_layers",
-    "simulate_world", "turnover",
+    "__version__", "check_layers", "fit", "forward_curve", "learn", "load_run", "losses", "maps",
+    "read_layers", "simulate_world", "turnover", "write_report",
 }  # fmt: skip
 
 
@@ -31,3 +36,14 @@ def test_import_and_help_load_no_heavy_library() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_losses_and_reports_from_python(tmp_path: Path) -> None:
+    run = fake_joint()
+    found = bayes_rootc.losses(run)
+    assert {"estimate", "biome", "layer_cm", "i_loss_q50"} <= set(found)
+    with pytest.raises(RunError, match="no such run"):
+        bayes_rootc.write_report(tmp_path / "none", tmp_path / "out")
+    with pytest.raises(RunError, match="no such run"):
+        bayes_rootc.learn(run=tmp_path / "none", folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

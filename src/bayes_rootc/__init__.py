@@ -1,4 +1,4 @@
-"""Turnover of soil carbon from radiocarbon, as one Bayesian model.
+"""Root carbon that the soil keeps or loses: turnover from radiocarbon, inputs, losses, maps.
 
 The names below are all that the package promises; each is loaded when it is first used.
 """
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
         check_layers,
         fit,
         forward_curve,
+        learn,
         load_run,
+        losses,
+        maps,
         read_layers,
         simulate_world,
         turnover,
+        write_report,
     )
 
 __all__ = [
@@ -25,10 +29,14 @@ __all__ = [
     "check_layers",
     "fit",
     "forward_curve",
+    "learn",
     "load_run",
+    "losses",
+    "maps",
     "read_layers",
     "simulate_world",
     "turnover",
+    "write_report",
 ]
 
 

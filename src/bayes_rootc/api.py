@@ -20,8 +20,10 @@ from bayes_rootc.radiocarbon.atmosphere import load_atmosphere, zone_of_latitude
 from bayes_rootc.radiocarbon.one_pool import pool_delta14c
 from bayes_rootc.radiocarbon.sample import SampleTurnover, sample_turnover
 from bayes_rootc.radiocarbon.table import Input
-from bayes_rootc.spec.load import Spec, load_spec, load_turnover
+from bayes_rootc.spec.learning import LearningSpec
+from bayes_rootc.spec.load import Spec, load_learning, load_map, load_spec, load_turnover
 from bayes_rootc.spec.locate import find_model
+from bayes_rootc.spec.map import MapSpec
 from bayes_rootc.spec.turnover import DataSection
 from bayes_rootc.units import k_from_turnover
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayes_rootc.inference.fit import Fit
+    from bayes_rootc.inference.learned_folder import Learned
 
 
 def read_layers(
@@ -216,6 +219,70 @@ def load_run(folder: Path | str, **checks: Any) -> xr.DataTree:
     from bayes_rootc.inference.store import load_run as _load_run
 
     return _load_run(folder, **checks)[0]
+
+
+def losses(run: xr.DataTree) -> pd.DataFrame:
+    """I_root, I_bulk and I_loss of a joint run by estimate, statistic, biome and layer.
+
+    Columns as of :func:`bayes_rootc.loss.tables.loss_table`; Mg C ha⁻¹ yr⁻¹.
+    """
+    from bayes_rootc.report.losses import losses as _losses
+
+    return _losses(run)
+
+
+def learn(
+    spec: LearningSpec | Path | str = "learning",
+    *,
+    run: Path | str = "runs/joint",
+    folder: Path | str = "runs/learning",
+    n_jobs: int = 2,
+    say: Callable[[str], None] = print,
+) -> Learned:
+    """Learn inputs and turnover of a joint run; see :func:`bayes_rootc.inference.learn.learn`.
+
+    ``.tables`` has scores, predictions, importance and more as DataFrames.
+    """
+    from bayes_rootc.inference.learn import learn as _learn
+
+    if isinstance(spec, Path | str):
+        spec = load_learning(find_model(spec))
+    return _learn(spec, Path(run), Path(folder), n_jobs=n_jobs, say=say)
+
+
+def maps(
+    spec: MapSpec | Path | str = "map",
+    *,
+    run: Path | str = "runs/joint",
+    learning: Path | str = "runs/learning",
+    folder: Path | str = "maps/map",
+    data: Path | str | None = None,
+    **how: Any,
+) -> dict[str, xr.Dataset]:
+    """Make maps and open them, by engine; ``how`` as of :func:`bayes_rootc.mapping.run.make_maps`.
+
+    Each Dataset has dimensions lat, lon, standard_layer, quantile, on dask arrays.
+    """
+    from bayes_rootc.mapping.block import store_path
+    from bayes_rootc.mapping.prepare import Request
+    from bayes_rootc.mapping.run import make_maps
+    from bayes_rootc.mapping.store import open_store
+
+    if isinstance(spec, Path | str):
+        spec = load_map(find_model(spec))
+    request = Request(Path(folder), Path(run), Path(learning), _path(data))
+    made = make_maps(spec, request, **how)
+    return {engine: open_store(store_path(made.folder, engine)) for engine in spec.engines}
+
+
+def write_report(run: Path | str, folder: Path | str) -> Path:
+    """Write the report of a stored run; returns the HTML file."""
+    from bayes_rootc.inference.store import load_run as _load_run
+    from bayes_rootc.report.sensitivity import with_sensitivity
+    from bayes_rootc.report.write import write_report as _write_report
+
+    tree, diagnostics = _load_run(run)
+    return _write_report(with_sensitivity(tree, Path(run)), diagnostics, folder)
 
 
 def _path(data: Path | str | None) -> Path | None:
