@@ -32,7 +32,7 @@ def start_long_fit(folder: Path) -> subprocess.Popen[str]:
         sys.executable, "-m", "bayes_rootc", "fit", "turnover", "--simulated", "60",
         "--name", "long",
         "--runs", "runs", "--no-report", "--chains", str(CHAINS), "--tune", "200",
-        "--draws", "20000",
+        "--draws", "60000",
     ]  # fmt: skip
     return subprocess.Popen(
         command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

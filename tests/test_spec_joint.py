@@ -268,8 +268,8 @@ def test_wrong_map_files_are_refused(changes: dict[str, object], message: str) -
         ({"learners": ["svm", "svm"]}, "learners names svm twice; it must name each once"),
         ({"validation": {"n_folds": 1}}, "greater than or equal to 2"),
         (
-            {"learners": ["svm"], "ensemble": {"n_best": 2}},
-            "ensemble.n_best = 2, but there are 1 learners; right: 1 to 1",
+            {"learners": ["svm", "mars"], "ensemble": {"n_best": 4}},
+            "ensemble.n_best = 4, but there are 2 learners; right: 1 to 2",
         ),
     ],
 )

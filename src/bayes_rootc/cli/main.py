@@ -33,7 +33,7 @@ VERBS = {
     "show": Verb("bayes_rootc.cli.show", "show what a model file says, its priors in years"),
     "data": Verb(
         "bayes_rootc.cli.data",
-        "check a table of layers, fetch the public data, or say which data are used",
+        "check a table, write one to fill in, fetch the public data, say which are used",
     ),
     "report": Verb(
         "bayes_rootc.cli.report",

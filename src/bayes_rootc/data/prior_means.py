@@ -37,7 +37,8 @@ def learning_info(folder: Path) -> dict[str, Any]:
         is_fitted = (folder / "run.json").exists()
         reason = "it is one of a fitted model" if is_fitted else why(error)
         raise RunError(
-            f"{folder}: is no finished learning run ({reason}); make one with: learn"
+            f"{folder}: is no finished learning run ({reason}); make one with: learn "
+            "models/learning.toml"
         ) from None
     return found
 

@@ -36,7 +36,7 @@ class PreparationSection(Section):
 class EnsembleSection(Section):
     """How the predictions of the learners become one."""
 
-    n_best: Annotated[int, Field(ge=1, le=50)] = 3
+    n_best: Annotated[int, Field(ge=1, le=50)] = 3  # all where there are fewer
 
 
 class LearningSpec(Section):
@@ -65,7 +65,7 @@ class LearningSpec(Section):
                 f"targets names {', '.join(unknown)}, which is none; right: {', '.join(TARGETS)}"
             )
         most = len(self.learners)
-        if "n_best" in self.ensemble.model_fields_set and self.ensemble.n_best > most:
+        if self.ensemble.n_best > max(most, EnsembleSection().n_best):
             raise ValueError(
                 f"ensemble.n_best = {self.ensemble.n_best}, but there are {most} learners; "
                 f"right: 1 to {most}"
