@@ -69,7 +69,7 @@ def test_a_map_its_formats_and_its_report(
         assert np.array_equal(file.read(), expected, equal_nan=True)
         assert file.xy(0, 0) == pytest.approx((-9.5, 49.5))
     page = (there / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64") == 8
+    assert page.count("data:image/png;base64") == 9
     assert "SIMULATED WORLD" in page
     widths = pd.read_csv(there / "tables" / "widths.csv").set_index(["flow", "layer_cm"])
     lower, _, upper = maps["i_bulk_quantile"].isel(standard_layer=0)
@@ -94,6 +94,11 @@ def test_a_second_map_of_the_name_is_refused_and_a_plan_needs_no_name(
     assert "240 cells, 180 of them land, in 2 blocks" in capsys.readouterr().out
     assert main(words(folder, "--jobs", "0")) == 2
     assert "--jobs 0: must be 1 or more" in capsys.readouterr().err
+    assert main(words(folder, *more, "--resume", "--overwrite")) == 2
+    assert "--resume and --overwrite exclude each other" in capsys.readouterr().err
+    forgotten = [word for word in words(folder, *more, "--resume") if str(folder / "joint") != word]
+    forgotten.remove("--run")
+    assert main(forgotten) == 0  # the map knows which run it was begun with
     assert main(words(folder, "--name", "../two")) == 2
     assert "--name ../two: a name is not a path" in capsys.readouterr().err
     assert main(words(folder, "--cluster", "tcp://127.0.0.1:1", "--name", "two")) == 2

@@ -425,7 +425,7 @@ def test_learners_are_refitted_from_their_table_alone(
     frame.assign(y=frame["y"] + 1.0).to_csv(changed / "table_i_root.csv", index=False)
     with pytest.raises(RunError, match="differs from the table that was learned from; learn aga"):
         open_learner(changed, "i_root")
-    monkeypatch.setattr(learned_folder, "available", lambda _: (("svm",), {"mars": "gone"}))
+    monkeypatch.setattr(learned_folder, "available", lambda *_: (("svm",), {"mars": "gone"}))
     with pytest.raises(RunError, match="learned by svm, mars, but here are svm; install the same"):
         open_learner(learned, "i_root")
 

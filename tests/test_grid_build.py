@@ -48,7 +48,7 @@ def labelled(*, rising: bool = False, to_360: bool = False) -> xr.Dataset:
 
 
 def section(file: str, **layer: Any) -> BuildSection:
-    one = {"name": "t", "file": file, "units": "degC", **layer}
+    one = {"name": "t", "units": "degC", "file": file} | layer
     return BuildSection.model_validate(ON_GRID | {"layers": [one]})
 
 
@@ -79,6 +79,33 @@ def test_scale_offset_resampling_and_gaps(tmp_path: Path) -> None:
     assert np.allclose(found[1:, 1:], 0.1 * COARSE[1:, 1:] - 5.0, atol=1e-4)
     nearest = built(tmp_path, section("t.tif", resampling="nearest"))
     assert np.isin(nearest[1:, 1:], FIELD).all()
+
+
+def test_missing_land_counts_as_sea_and_must_be_said_to(tmp_path: Path) -> None:
+    part = np.ones_like(FIELD)
+    part[:, ::2] = np.nan
+    geotiff(tmp_path / "t.tif", part)
+    land = {"name": "land_fraction", "file": "t.tif", "units": "1"}
+    with pytest.raises(DataError, match=r"set fill = 0\.0, where missing means sea"):
+        build_cube(section(**land), tmp_path / "cube.zarr", tmp_path, lambda _: None)
+    made = build_cube(section(**land, fill=0.0), tmp_path / "c.zarr", tmp_path, lambda _: None)
+    with xr.open_zarr(made, consolidated=False) as cube:
+        assert np.allclose(cube["land_fraction"], 0.5)
+
+
+def test_doubtful_units_and_systems_are_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    data = labelled()
+    data["t"].attrs["units"] = "K"
+    data.to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
+    build_cube(section("t.nc"), tmp_path / "a.zarr", tmp_path, said.append)
+    assert "its units are 'K', those of the map file 'degC'" in said[0]
+    said.clear()
+    build_cube(section("t.nc", offset=-273.15), tmp_path / "b.zarr", tmp_path, said.append)
+    assert not [text for text in said if "units are" in text]
+    geotiff(tmp_path / "t.tif", crs="")
+    build_cube(section("t.tif"), tmp_path / "c.zarr", tmp_path, said.append)
+    assert any("states no reference system; taken as EPSG:4326" in text for text in said)
 
 
 def test_a_built_cube_can_be_mapped_on(tmp_path: Path) -> None:

@@ -405,6 +405,18 @@ def empty_clay(data: xr.Dataset) -> xr.Dataset:
     return data.assign(soil_clay=data["soil_clay"] * np.nan)
 
 
+def wrong_biome(data: xr.Dataset) -> xr.Dataset:
+    return data.assign(biome=data["biome"] * 0.0 + 1.5)
+
+
+def wrong_land(data: xr.Dataset) -> xr.Dataset:
+    return data.assign(land_fraction=data["land_fraction"] * 0.0 + 40.0)
+
+
+def no_land(data: xr.Dataset) -> xr.Dataset:
+    return data.assign(biome=data["biome"] * np.nan)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -414,6 +426,9 @@ def empty_clay(data: xr.Dataset) -> xr.Dataset:
         (kelvin, "are these other units \\(K for °C"),
         (without_clay, "has no variable soil_clay"),
         (empty_clay, "soil_clay has no value in any cell of land"),
+        (wrong_biome, "grid.biome = 'biome' holds 1.5 .* right: whole numbers 1 to 9, missing"),
+        (wrong_land, "grid.land_fraction = 'land_fraction' runs from .* to 40; right: 0 to 1"),
+        (no_land, "has no value in any cell of land"),
     ],
 )
 def test_a_wrong_grid_is_refused(change: Any, message: str, world: Path, tmp_path: Path) -> None:
@@ -423,7 +438,7 @@ def test_a_wrong_grid_is_refused(change: Any, message: str, world: Path, tmp_pat
     text = refused(world, tmp_path / "m", spec_for(path, engines=["posterior"]))
     assert re.search(message, text), text
     assert str(path) in text
-    assert not (tmp_path / "m" / "map.json").exists()
+    assert not (tmp_path / "m").exists()
 
 
 def test_a_missing_grid_names_both_places(world: Path, tmp_path: Path) -> None:

@@ -251,6 +251,7 @@ def test_the_packaged_map_file_says_the_defaults() -> None:
         ({"engines": ["forest", "forest"]}, "must name each once"),
         ({"engines": ["magic"]}, "'forest' or 'posterior'"),
         ({"output": {"quantiles": [0.9, 0.1]}}, "must rise"),
+        ({"output": {"quantiles": [0.1, 0.9]}}, "must hold 0.5: figures show the median"),
         ({"output": {"draws": 5}}, "greater than or equal to 20"),
         ({"forest": {"tau": "guess"}}, "'oob' or 'bootstrap'"),
         ({"build": {"north": -10, "south": 10}}, "north must be above south"),

@@ -16,6 +16,9 @@ EPILOG = """examples:
 range of the data that were learned from, and writes applicability.nc: dissimilarity of every cell
 to those data, and the area of applicability (Meyer & Pebesma 2021)."""
 
+MOST_BEYOND = 50.0
+"""Percent of the land beyond the data at which a variable is pointed out."""
+
 BUILD, CHECK = "build", "check"
 
 
@@ -71,6 +74,14 @@ def _check(args: argparse.Namespace) -> int:
         found.variables.to_csv(beside, index=False)
     _say(found.variables.to_string(index=False, float_format="{:.3g}".format))
     _say("")
+    for row in found.variables.to_dict(orient="records"):
+        beyond = float(row["land_beyond_training_percent"])
+        if beyond > MOST_BEYOND:
+            _say(
+                f"note: {beyond:.0f} % of the land lies beyond the range "
+                f"of {row['variable']} in the data of {row['target']}: are these other units? "
+                "`map` refuses what cannot be right"
+            )
     for area in found.areas.itertuples():
         _say(
             f"{area.target}: {area.inside_percent:.1f} % of the land lies in the area of "

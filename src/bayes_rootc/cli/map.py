@@ -21,7 +21,8 @@ EPILOG = """examples:
 
 Two engines: `forest` (random forests with intervals from held-out errors) and `posterior` (draws
 of the joint model at every cell). Files in maps/NAME: ENGINE.zarr (every map, CF attributes),
-totals.csv (Pg C per year by biome, layer and flow), counts.json, map.json, figures/, map.html.
+totals.csv (Pg C per year by biome, layer and flow), counts.json, map.json, report.html, report.md,
+figures/, tables/.
 A run that was stopped goes on with --resume and ends with the same numbers, bit for bit."""
 
 SHOWN_LAYER = "0-200"
@@ -50,21 +51,25 @@ def run(args: argparse.Namespace) -> int:
     """Plan or make maps; returns the exit code."""
     from bayes_rootc.cli.run_name import folder_of
     from bayes_rootc.errors import SpecError
-    from bayes_rootc.mapping.prepare import Request
+    from bayes_rootc.mapping.prepare import Request, begun_with
     from bayes_rootc.mapping.run import make_maps, plan_maps
     from bayes_rootc.spec.load import load_map
     from bayes_rootc.spec.locate import find_model
 
     if args.jobs is not None and args.jobs < 1:
         raise SpecError(f"--jobs {args.jobs}: must be 1 or more")
+    if args.resume and args.overwrite:
+        raise SpecError("--resume and --overwrite exclude each other: go on, or begin anew")
     jobs = args.jobs or os.cpu_count() or 1
     spec = load_map(find_model(args.model))
     if args.engine:
         spec = spec.model_copy(update={"engines": (args.engine,)})
+    folder = folder_of(args.maps, args.name, "--maps")
+    begun = begun_with(folder) if args.resume else {}
     request = Request(
-        folder=folder_of(args.maps, args.name, "--maps"),
-        run=args.run or Path(spec.run),
-        learning=args.learning or Path(spec.learning),
+        folder=folder,
+        run=args.run or Path(begun.get("run", spec.run)),
+        learning=args.learning or Path(begun.get("learning", spec.learning)),
         data=args.data,
     )
     if args.plan:

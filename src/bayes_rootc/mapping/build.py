@@ -23,6 +23,7 @@ LABELLED = (".nc", ".nc4", ".h5", ZARR)
 """Files that xarray reads; rasterio reads all others."""
 
 CHUNK = 180
+LAND = "land_fraction"
 NAMES_OF_AXES = {"lat": ("lat", "latitude", "y"), "lon": ("lon", "longitude", "x")}
 
 
@@ -64,7 +65,7 @@ def build_cube(section: BuildSection, target: Path, folder: Path, say: Say) -> P
             beside, mode="w", consolidated=False
         )
         for layer in section.layers:
-            values = layer_on_grid(layer, section, folder)
+            values = layer_on_grid(layer, section, folder, say)
             known = np.isfinite(values)
             if not known.any():
                 raise DataError(
@@ -94,7 +95,9 @@ def axes_of(section: BuildSection) -> tuple[Floats, Floats]:
     return lat, section.west + step * (np.arange(columns, dtype=np.float64) + 0.5)
 
 
-def layer_on_grid(layer: LayerSection, section: BuildSection, folder: Path) -> NDArray[np.float32]:
+def layer_on_grid(
+    layer: LayerSection, section: BuildSection, folder: Path, say: Say = lambda _: None
+) -> NDArray[np.float32]:
     """Resample one layer to the grid, in its final units.
 
     Raises
@@ -109,7 +112,16 @@ def layer_on_grid(layer: LayerSection, section: BuildSection, folder: Path) -> N
     path = folder / layer.file
     if not path.exists():
         raise DataError(f"build.layers {layer.name}: {path}: no such file")
-    values, transform, crs = (_labelled if path.suffix in LABELLED else _raster)(path, layer)
+    values, transform, crs, note = (_labelled if path.suffix in LABELLED else _raster)(path, layer)
+    if note:
+        say(f"note: {layer.name}: {path}: {note}")
+    if layer.name == LAND and layer.fill is None and not np.isfinite(values).all():
+        raise DataError(
+            f"build.layers {LAND}: {path}: has missing cells, which an average would leave out, so "
+            "that coasts would count as whole land; set fill = 0.0, where missing means sea"
+        )
+    if layer.fill is not None:
+        values = np.where(np.isfinite(values), values, np.float32(layer.fill))
     lat, lon = axes_of(section)
     found = np.full((len(lat), len(lon)), np.nan, np.float32)
     step = section.resolution_degrees
@@ -121,7 +133,7 @@ def layer_on_grid(layer: LayerSection, section: BuildSection, folder: Path) -> N
     return np.asarray(layer.scale * found + layer.offset, np.float32)
 
 
-def _raster(path: Path, layer: LayerSection) -> tuple[NDArray[np.float32], Any, Any]:
+def _raster(path: Path, layer: LayerSection) -> tuple[NDArray[np.float32], Any, Any, str]:
     """Read the first band of a GeoTIFF, a .bil, or whatever GDAL knows."""
     import rasterio
     from rasterio.errors import RasterioError
@@ -132,7 +144,8 @@ def _raster(path: Path, layer: LayerSection) -> tuple[NDArray[np.float32], Any, 
             crs, transform = file.crs, file.transform
     except RasterioError as error:
         raise DataError(f"build.layers {layer.name}: {path}: cannot be read: {error}") from None
-    return values, transform, _stated_crs(crs, path, layer)
+    note = "" if crs is not None else f"states no reference system; taken as {layer.crs}"
+    return values, transform, _stated_crs(crs, path, layer), note
 
 
 def _stated_crs(found: Any, path: Path, layer: LayerSection) -> Any:
@@ -152,7 +165,7 @@ def _stated_crs(found: Any, path: Path, layer: LayerSection) -> Any:
     return stated
 
 
-def _labelled(path: Path, layer: LayerSection) -> tuple[NDArray[np.float32], Any, Any]:
+def _labelled(path: Path, layer: LayerSection) -> tuple[NDArray[np.float32], Any, Any, str]:
     """Read a variable of a NetCDF file or a Zarr store on latitude and longitude."""
     import xarray as xr
     from rasterio import crs
@@ -170,13 +183,28 @@ def _labelled(path: Path, layer: LayerSection) -> tuple[NDArray[np.float32], Any
         name = layer.variable or layer.name
         if name not in data:
             have = ", ".join(str(one) for one in data.data_vars)
-            raise DataError(f"build.layers {layer.name}: {path}: has no variable {name}; {have}")
+            raise DataError(
+                f"build.layers {layer.name}: {path}: has no variable {name}; it has {have}: name "
+                "one with variable = ..."
+            )
+        note = _units_note(str(data[name].attrs.get("units", "")), layer)
         array = _on_axes(data[name], path, layer)
         lat, lon = (array[axis].to_numpy().astype(float) for axis in ("lat", "lon"))
         values = np.ascontiguousarray(array.to_numpy(), np.float32)
     step_lat, step_lon = lat[0] - lat[1], lon[1] - lon[0]
     origin = from_origin(lon[0] - step_lon / 2, lat[0] + step_lat / 2, step_lon, step_lat)
-    return values, origin, crs.CRS.from_user_input(layer.crs)
+    return values, origin, crs.CRS.from_user_input(layer.crs), note
+
+
+def _units_note(found: str, layer: LayerSection) -> str:
+    """Words where a file says other units than the map file, and nothing converts them."""
+    is_plain = layer.scale == 1.0 and layer.offset == 0.0
+    if not found or not is_plain or found.strip().lower() == layer.units.strip().lower():
+        return ""
+    return (
+        f"its units are {found!r}, those of the map file {layer.units!r}: are they the same? else "
+        "set scale and offset"
+    )
 
 
 def _on_axes(array: xr.DataArray, path: Path, layer: LayerSection) -> xr.DataArray:

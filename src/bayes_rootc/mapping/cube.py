@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -130,9 +129,9 @@ def open_cube(path: Path, needed: Iterable[str]) -> Cube:
     names = [str(name) for name in grid.data_vars]
     for name in needed:
         if name not in names:
-            close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-            hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(names)}"
-            raise DataError(f"{path}: has no variable {name}; {hint}")
+            raise DataError(
+                f"{path}: has no variable {name}, which these maps need; it has {', '.join(names)}"
+            )
         if set(grid[name].dims) != {"lat", "lon"}:
             raise DataError(
                 f"{path}: {name} has dimensions ({', '.join(map(str, grid[name].dims))}); right: "

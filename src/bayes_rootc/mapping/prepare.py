@@ -15,6 +15,7 @@ from bayes_rootc.errors import DataError
 from bayes_rootc.files import sha256_of_file, sha256_of_text, write_text
 from bayes_rootc.inference.learned_folder import open_table
 from bayes_rootc.inference.store import load_run
+from bayes_rootc.layers import BIOMES
 from bayes_rootc.mapping.block import CERTIFICATE, open_map, store_path
 from bayes_rootc.mapping.cube import ZARR, Block, Cube, open_cube
 from bayes_rootc.mapping.forest import TARGETS, ForestEngine, grow_forest, save_mapped
@@ -79,6 +80,15 @@ def certificate(spec: MapSpec, request: Request, grid: Path) -> dict[str, Any]:
     return found
 
 
+def begun_with(folder: Path) -> dict[str, str]:
+    """Paths of the runs that a map was begun with; empty where none was begun."""
+    try:
+        found = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
+        return {name: str(found[name]["path"]) for name in ("run", "learning") if name in found}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def prepare(spec: MapSpec, request: Request, found: dict[str, Any], say: Say) -> None:
     """Grow forests, take draws, make empty stores; ends with the birth certificate.
 
@@ -139,6 +149,7 @@ def check_grid(spec: MapSpec, cube: Cube, engines: list[ForestEngine | Posterior
     open_cube(cube.path, needed)
     blocks = [*cube.blocks(spec.output.block_lat, spec.output.block_lon)]
     some = blocks[:: max(len(blocks) // SAMPLE_BLOCKS, 1)]
+    _check_cells(spec, cube, some)
     for name, (mean, sd) in wanted.items():
         values = _sampled(cube, name, spec.grid.biome, some)
         if not len(values):
@@ -150,6 +161,26 @@ def check_grid(spec: MapSpec, cube: Cube, engines: list[ForestEngine | Posterior
                 f"{cube.path}: {name} is typically {middle:g}{units}; the data that were learned "
                 f"from have {mean:.3g} ± {sd:.2g}: are these other units (K for °C, cm for mm)?"
             )
+
+
+def _check_cells(spec: MapSpec, cube: Cube, some: list[Block]) -> None:
+    """Refuse a biome that is none, and a part of land beyond 0 to 1."""
+    biome = _sampled(cube, spec.grid.biome, spec.grid.biome, some)
+    wrong = biome[~np.isin(biome, list(BIOMES))]
+    if len(wrong):
+        raise DataError(
+            f"{cube.path}: grid.biome = {spec.grid.biome!r} holds {wrong[0]:g} (from "
+            f"{biome.min():g} to {biome.max():g}); right: whole numbers {min(BIOMES)} to "
+            f"{max(BIOMES)}, missing where no land is"
+        )
+    if not spec.grid.land_fraction:
+        return
+    part = _sampled(cube, spec.grid.land_fraction, spec.grid.biome, some)
+    if len(part) and (part.min() < 0.0 or part.max() > 1.0 + 1e-6):
+        raise DataError(
+            f"{cube.path}: grid.land_fraction = {spec.grid.land_fraction!r} runs from "
+            f"{part.min():g} to {part.max():g}; right: 0 to 1"
+        )
 
 
 def _sampled(cube: Cube, name: str, biome: str, blocks: list[Block]) -> Floats:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_rootc.errors import RunError
+from bayes_rootc.errors import DataError, RunError
 from bayes_rootc.files import replacing, write_text
 from bayes_rootc.mapping.block import CERTIFICATE, blocks_of, done_path, map_block, open_map
 from bayes_rootc.mapping.cube import Block, locate_cube
@@ -107,6 +107,9 @@ def make_maps(
         else:
             _on_threads(folder, left, n_threads, progress)
         table, counts = totals(folder, spec.engines, [block.number for block in blocks])
+        if table.empty:
+            found = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+            raise DataError(f"{folder}: no cell of the grid could be mapped ({found})")
         with replacing(folder / FINISHED) as beside:
             table.to_csv(beside, index=False)
         write_text(folder / COUNTS, json.dumps(counts, indent=1) + "\n")
@@ -183,14 +186,19 @@ def _short(value: Any) -> str:
 def _only_writer(folder: Path) -> Iterator[None]:
     """Hold the lock of a map; the system lets go of it if the program is killed."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w", encoding="utf-8") as file:
+    lock = folder / ".lock"
+    with open(lock, "w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
                 f"{folder}: another program writes this map; wait for it, or take another --name"
             ) from None
-        yield
+        try:
+            yield
+        finally:
+            if [*folder.iterdir()] == [lock]:  # nothing was begun
+                shutil.rmtree(folder)
 
 
 def _on_threads(folder: Path, blocks: list[Block], n_threads: int, progress: _Progress) -> None:

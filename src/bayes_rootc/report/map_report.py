@@ -14,7 +14,9 @@ from bayes_rootc.errors import RunError
 from bayes_rootc.layers import BIOMES
 from bayes_rootc.mapping.block import CERTIFICATE, store_path
 from bayes_rootc.mapping.run import COUNTS, FINISHED
-from bayes_rootc.mapping.store import PROFILE_LAYER, open_store
+from bayes_rootc.mapping.statistics import P_NEGATIVE
+from bayes_rootc.mapping.store import CELL, PROFILE_LAYER, open_store
+from bayes_rootc.report import numbers
 from bayes_rootc.report.figures import maps as figures
 from bayes_rootc.report.parts import Banner, Picture, Report, Table
 from bayes_rootc.report.text import aligned
@@ -26,6 +28,13 @@ ENGINES = {
 }
 FLOWS = {**figures.NAMES, "loss_share": "I_loss / I_root"}
 BIOME_NAMES = {"all": "All land", **{biome.key: biome.name for biome in BIOMES.values()}}
+CAVEATS = [
+    "Biomes without BNPP (deserts, shrublands, tundra, croplands in the public data) have the "
+    "I_root of an average biome of like climate: predictions, not measurements. Cells beyond the "
+    "data are counted in n_beyond; `grid check` maps dissimilarity.",
+    "Medians of the forests are to be read, not their means; for totals take the posterior. Where "
+    "both engines differ by more than their intervals, neither is to be trusted alone.",
+]
 NEGATIVE_NOTE = "Red: median below 0. White: not mapped."
 
 
@@ -56,7 +65,7 @@ def map_report(
         f"{name}: {facts['rows']} rows in {facts['groups']} groups, τ95 {_taus(facts)}"
         for name, facts in info.get("forest", {}).items()
     )
-    notes = [f"cells {name}: {n:,}" for name, n in counts.items()]
+    notes = [f"cells {name}: {n:,}" for name, n in counts.items()] + CAVEATS
     return Report(
         title="Maps of root carbon input, uptake and loss",
         lead="I_loss = I_root - I_bulk in every draw and cell. "
@@ -153,9 +162,17 @@ def _widths(folder: Path, engines: Iterable[str]) -> Table:
 
 
 def _all_totals(totals: pd.DataFrame) -> Table:
-    shown = totals.head(0)
-    text = "Every engine, biome, layer and flow; mean and quantiles of the per-draw sums."
-    return Table("totals_by_layer", "Totals by layer", text, totals, tuple(shown.columns), ())
+    shown = totals[totals["biome"] == "all"]
+    cells = tuple(
+        (
+            str(row["engine"]), str(row["layer"]), FLOWS[str(row["flow"])],
+            numbers.with_interval(*(row[name] for name in ("q50", "q025", "q975"))),
+        )
+        for row in shown.to_dict(orient="records")
+    )  # fmt: skip
+    text = "All land: median and 95 % interval of the per-draw sums, Pg C yr⁻¹ (shares: 1)."
+    header = ("engine", "layer, cm", "flow", "total")
+    return Table("totals_by_layer", "Totals by layer", text, totals, header, cells)
 
 
 def _verdict(totals: pd.DataFrame, engine: str) -> str:
@@ -186,6 +203,12 @@ def _pictures(folder: Path, engine: str) -> Iterator[Picture]:
         f"{engine}_share", f"Share lost, {of}", "0-200 cm: I_loss/I_root and its uncertainty.",
         figures.to_small_png(figures.share(maps)), _share_by_latitude(maps),
     )  # fmt: skip
+    yield Picture(
+        f"{engine}_trust", f"How far to trust, {of}",
+        "Probability that I_loss over 0-200 cm is below 0, and covariates of the cell that are "
+        "missing; of the posterior also components of its covariates beyond those of the data.",
+        figures.to_small_png(figures.trust(maps)), _layer_means(maps),
+    )  # fmt: skip
     for flow, name in figures.NAMES.items():
         for uncertain in (False, True):
             what = "uncertainty" if uncertain else "median"
@@ -201,6 +224,14 @@ def _share_by_latitude(maps: xr.Dataset) -> pd.DataFrame:
     share = figures.median(maps.isel(standard_layer=-1, drop=True), "loss_share")
     cells = share.rename("loss_share").to_dataframe().dropna().reset_index()
     return cells.groupby("lat")["loss_share"].median().to_frame().reset_index()
+
+
+def _layer_means(maps: xr.Dataset) -> pd.DataFrame:
+    """Mean over the cells of what says how far to trust them."""
+    layers = maps[P_NEGATIVE].load().mean(("lat", "lon")).to_series()
+    rows = [(P_NEGATIVE, str(layer), float(value)) for layer, value in layers.items()]
+    rows += [(name, "", float(maps[name].load().mean())) for name in CELL]
+    return pd.DataFrame(rows, columns=["variable", "layer_cm", "mean"])
 
 
 def _layer_quantiles(maps: xr.Dataset, flow: str, *, uncertain: bool) -> pd.DataFrame:

@@ -22,6 +22,7 @@ class LayerSection(Section):
     units: str
     scale: float = 1.0
     offset: float = 0.0
+    fill: float | None = None  # what a missing cell of the file counts as, before resampling
     resampling: Resampling = "average"
     crs: str = "EPSG:4326"
 
@@ -99,6 +100,10 @@ class OutputSection(Section):
     def _quantiles_rise(self) -> OutputSection:
         if list(self.quantiles) != sorted(set(self.quantiles)):
             raise ValueError(f"quantiles {list(self.quantiles)} must rise")
+        if 0.5 not in self.quantiles:
+            raise ValueError(
+                f"quantiles {list(self.quantiles)} must hold 0.5: figures show the median"
+            )
         return self
 
 

@@ -15,7 +15,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from bayes_rootc.report.figures.style import COLOURS, INK, new_figure, plain_number, styled, to_png
+from bayes_rootc.report.figures.style import COLOURS, INK, new_figure, styled, to_png
 
 MOST_COLUMNS = 720
 """Of a map on paper; finer grids are thinned to about as many."""
@@ -42,8 +42,11 @@ class Scale:
 
 FLOW = Scale(UNIT, True, None, "viridis", below="#e8e4f0")
 UNCERTAINTY = Scale("half width of the interval / |median|", True, None, "cividis")
+P_BELOW = Scale("P(I_loss < 0), 0-200 cm", False, (0.0, 0.5), "cividis")
+MISSING = Scale("covariates missing", False, (0.0, 10.0), "cividis")
+BEYOND = Scale("components beyond the data", False, (0.0, 5.0), "cividis")
 SHARE = Scale("share of I_root that is lost, median", False, (0.0, 1.0), "viridis")
-SHARE_WIDTH = Scale("half width of the interval of the share", False, (0.0, 1.0), "cividis")
+SHARE_WIDTH = Scale("half width of the interval of the share", False, (0.0, 2.0), "cividis")
 
 
 def to_small_png(figure: Figure) -> bytes:
@@ -126,6 +129,20 @@ def share(maps: xr.Dataset) -> Figure:
     return figure
 
 
+@styled
+def trust(maps: xr.Dataset) -> Figure:
+    """Draw how far cells can be trusted: P(I_loss < 0), missing covariates, and n_beyond."""
+    here = maps.isel(standard_layer=-1)
+    shown = [(P_BELOW, here["p_loss_negative"]), (MISSING, here["n_missing"])]
+    if bool(np.isfinite(here["n_beyond"]).any()):
+        shown.append((BEYOND, here["n_beyond"]))
+    figure = new_figure(10.5, 2.6)
+    for column, (kind, values) in enumerate(shown):
+        ax = figure.add_subplot(1, len(shown), column + 1, projection="mollweide")
+        _colour_bar(figure, _paint(ax, values, kind, _limits([], kind)), [ax], kind, shrink=0.7)
+    return figure
+
+
 def _panels(parts: list[xr.DataArray], titles: list[str], kind: Scale, title: str) -> Figure:
     figure = new_figure(10.5, 6.6)
     figure.suptitle(title, color=INK, fontsize=10)
@@ -151,7 +168,15 @@ def _limits(parts: list[xr.DataArray], kind: Scale) -> Normalize:
     low, high = np.quantile(values, [0.02, 0.98])
     # Three decades at most: more would show little but noise in small numbers.
     low = max(low, high / 1000.0)
-    return LogNorm(float(low), float(max(high, 1.01 * low)))
+    return LogNorm(*_outwards(float(low), float(high)))
+
+
+def _outwards(low: float, high: float) -> tuple[float, float]:
+    """Nearest of 1, 2, 5 times a power of ten below and above: each end has its tick."""
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 2)
+    steps = np.sort(np.outer(decades, (1.0, 2.0, 5.0)).ravel())
+    below, above = steps[steps <= low], steps[steps >= high]
+    return float(below[-1]), float(above[above > below[-1]][0])
 
 
 def _paint(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize) -> Any:
@@ -184,7 +209,7 @@ def _colour_bar(figure: Figure, drawn: Any, axes: list[Axes], kind: Scale, shrin
                           pad=0.04, extend="both", label=kind.label)  # fmt: skip
     if kind.log:
         bar.ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        bar.ax.xaxis.set_major_formatter(FuncFormatter(plain_number))
+        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         bar.ax.xaxis.set_minor_formatter(NullFormatter())
     bar.ax.tick_params(labelsize=7.5)
 
