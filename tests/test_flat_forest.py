@@ -49,6 +49,23 @@ def test_mean_and_spread_are_those_of_scikit_learn(n: int, rows: int, leaf: int)
     assert np.abs(sd - expected[1]).max() < 1e-7
 
 
+def test_tiles_and_threads_change_nothing_and_deep_trees_end() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((700, 2))
+    chain = np.cumsum(np.exp(0.1 * np.arange(700)))  # one leaf after the other is split off
+    model = RandomForestRegressor(3, random_state=0, max_features=1, min_samples_leaf=2)
+    model.fit(np.sort(x, axis=0), chain)
+    flat = flatten(model.estimators_, 2)
+    assert max(tree.tree_.max_depth for tree in model.estimators_) > 20
+    new = rng.standard_normal((9001, 2))
+    expected = by_trees(model, new)
+    for n in (1, 255, 256, 257, 4096, 4097, 9001):
+        one, three = (flat.predict(new[:n], n_threads=k) for k in (1, 3))
+        assert np.array_equal(one[0], three[0])
+        assert np.array_equal(one[1], three[1])
+        assert np.allclose(one[0], expected[0][:n], rtol=1e-12)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     value=st.floats(-(2.0**100), 2.0**100, width=32) | st.sampled_from([np.inf, -np.inf]),

@@ -232,3 +232,27 @@ def test_build_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "t: 100% of cells" in capsys.readouterr().out
     assert main(words) == 2
     assert "exists; --overwrite replaces it" in capsys.readouterr().err
+
+
+def uneven(data: xr.Dataset) -> xr.Dataset:
+    lat = data["latitude"].to_numpy().copy()
+    lat[10:] -= 7.0
+    return data.assign_coords(latitude=lat)
+
+
+def across(data: xr.Dataset) -> xr.Dataset:
+    return data.assign_coords(longitude=data["longitude"] + 170.0)
+
+
+@pytest.mark.parametrize("change", [uneven, across])
+def test_cells_that_are_not_side_by_side_are_refused(change: Any, tmp_path: Path) -> None:
+    change(labelled()).to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match=r"steps of l.* right: one step, cells in order"):
+        build_cube(section("t.nc"), tmp_path / "cube.zarr", tmp_path, lambda _: None)
+
+
+def test_scale_and_offset_of_a_raster_are_applied(tmp_path: Path) -> None:
+    path = geotiff(tmp_path / "t.tif")
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = (0.1,), (-273.15,)
+    assert np.allclose(built(tmp_path, section("t.tif")), 0.1 * COARSE - 273.15, atol=1e-3)

@@ -32,11 +32,16 @@ def start_long_fit(folder: Path) -> subprocess.Popen[str]:
         sys.executable, "-m", "bayes_rootc", "fit", "turnover", "--simulated", "60",
         "--name", "long",
         "--runs", "runs", "--no-report", "--chains", str(CHAINS), "--tune", "200",
-        "--draws", "60000",
+        "--draws", "20000",
     ]  # fmt: skip
-    return subprocess.Popen(
-        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    # Where the tests run in the background, SIGINT is ignored, and a child would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_for_draws(process: subprocess.Popen[str], checkpoint: Path) -> None:

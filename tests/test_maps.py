@@ -314,6 +314,8 @@ def test_a_killed_map_is_resumed_and_ends_the_same(
     child.send_signal(signal.SIGKILL)
     child.wait()
     done = len([*(folder / "blocks").glob("[0-9]*.npz")])
+    assert child.returncode == -signal.SIGKILL
+    assert done >= 3
     said: list[str] = []
     spec = spec_for(world / "grid.nc")
     for half in ("forest.zarr/i_root_mean/c.0a1b.partial", "blocks/000008.npz.part"):

@@ -19,6 +19,7 @@ from bayes_rootc.errors import RunError, WriteError
 from bayes_rootc.report import tables
 from bayes_rootc.report.columns import TABLES
 from bayes_rootc.report.content import build_report
+from bayes_rootc.report.figures import style
 from bayes_rootc.report.figures.catalogue import FIGURES
 from bayes_rootc.report.html import join, render_html, tag
 from bayes_rootc.report.markdown import plain, render_markdown
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 HOSTILE = "<script>alert('x')</script>|`& \"q\""
 VOID = {"meta", "link", "img", "br"}
+
+
+@pytest.fixture(autouse=True)
+def small_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw few pixels: these tests are about pages."""
+    monkeypatch.setattr(style, "DPI", 60)
 
 
 class Page(HTMLParser):

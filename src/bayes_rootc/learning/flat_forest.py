@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -243,7 +244,7 @@ def load_forest(path: Path) -> FlatForest:
             if int(stored["format"]) != FORMAT:
                 raise RunError(f"{path}: format {stored['format']} is unknown; right: {FORMAT}")
             return FlatForest(*(stored[name] for name in ARRAYS))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise RunError(f"{path}: is no stored forest ({error})") from None
 
 

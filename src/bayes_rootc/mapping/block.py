@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing
 from bayes_rootc.layers import BIOMES
-from bayes_rootc.mapping.cube import Block, Cube, open_cube
+from bayes_rootc.mapping.cube import Block, Cube, fingerprint, open_cube
 from bayes_rootc.mapping.forest import TARGETS, ForestEngine, load_mapped
 from bayes_rootc.mapping.posterior import PosteriorEngine
 from bayes_rootc.mapping.posterior_file import load_posterior
@@ -64,15 +64,19 @@ def done_path(folder: Path, block: int) -> Path:
     return folder / "blocks" / f"{block:06d}.npz"
 
 
-@lru_cache(maxsize=2)
 def open_map(folder: Path) -> Opened:
-    """Open what a prepared map needs, once a process.
+    """Open what a prepared map needs, once a process and map: one made anew is opened anew.
 
     Raises
     ------
     RunError
         If the folder is no prepared map.
     """
+    return _open(folder, *fingerprint(folder / CERTIFICATE))
+
+
+@lru_cache(maxsize=2)
+def _open(folder: Path, *_: int) -> Opened:
     try:
         about = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
         spec = MapSpec.model_validate(about["spec"])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayes_rootc.errors import DataError, SpecError
 from bayes_rootc.files import replacing
-from bayes_rootc.mapping.cube import CRS, ZARR
+from bayes_rootc.mapping.cube import CRS, ZARR, check_axes
 from bayes_rootc.spec.map import BuildSection, LayerSection
 from bayes_rootc.units import Floats
 
@@ -141,6 +141,7 @@ def _raster(path: Path, layer: LayerSection) -> tuple[NDArray[np.float32], Any, 
     try:
         with rasterio.open(path) as file:
             values = file.read(1, masked=True).astype(np.float32).filled(np.nan)
+            values = np.float32(file.scales[0]) * values + np.float32(file.offsets[0])
             crs, transform = file.crs, file.transform
     except RasterioError as error:
         raise DataError(f"build.layers {layer.name}: {path}: cannot be read: {error}") from None
@@ -190,6 +191,8 @@ def _labelled(path: Path, layer: LayerSection) -> tuple[NDArray[np.float32], Any
         note = _units_note(str(data[name].attrs.get("units", "")), layer)
         array = _on_axes(data[name], path, layer)
         lat, lon = (array[axis].to_numpy().astype(float) for axis in ("lat", "lon"))
+        if layer.crs == CRS:
+            check_axes(lat, lon, path)  # one that crosses 180 degrees has a gap by now
         values = np.ascontiguousarray(array.to_numpy(), np.float32)
     step_lat, step_lon = lat[0] - lat[1], lon[1] - lon[0]
     origin = from_origin(lon[0] - step_lon / 2, lat[0] + step_lat / 2, step_lon, step_lat)

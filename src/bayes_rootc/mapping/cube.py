@@ -61,7 +61,7 @@ class Cube:
 
     def read(self, names: Iterable[str], block: Block) -> dict[str, NDArray[np.float32]]:
         """Variables of a block, each of its shape."""
-        grid = _dataset(str(self.path))
+        grid = _dataset(str(self.path), *fingerprint(self.path))
         part = {"lat": block.rows, "lon": block.columns}
         return {name: grid[name].isel(part).to_numpy().astype(np.float32) for name in names}
 
@@ -113,7 +113,7 @@ def open_cube(path: Path, needed: Iterable[str]) -> Cube:
         fall or its longitude not rise in equal steps, or it lacks a variable.
     """
     try:
-        grid = _dataset(str(path))
+        grid = _dataset(str(path), *fingerprint(path))
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path}: cannot be read as a grid: {error}") from None
     _check_crs(grid, path)
@@ -125,7 +125,7 @@ def open_cube(path: Path, needed: Iterable[str]) -> Cube:
                 f"{have}, right: lat, lon in degrees"
             )
     lat, lon = (grid[name].to_numpy().astype(float) for name in ("lat", "lon"))
-    _check_axes(lat, lon, path)
+    check_axes(lat, lon, path)
     names = [str(name) for name in grid.data_vars]
     for name in needed:
         if name not in names:
@@ -141,9 +141,18 @@ def open_cube(path: Path, needed: Iterable[str]) -> Cube:
     return Cube(path, lat, lon, units)
 
 
+def fingerprint(path: Path) -> tuple[int, ...]:
+    """Numbers that change when a file or a store is put in place of another."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns
+
+
 @lru_cache(maxsize=4)
-def _dataset(path: str) -> xr.Dataset:
-    """Open once a process; what is read is not kept."""
+def _dataset(path: str, *_: int) -> xr.Dataset:
+    """Open once a process and fingerprint; what is read is not kept."""
     import xarray as xr
 
     opened: xr.Dataset
@@ -178,7 +187,7 @@ def _is_lon_lat(text: str) -> bool:
     return bool(found.is_geographic)
 
 
-def _check_axes(lat: Floats, lon: Floats, path: Path) -> None:
+def check_axes(lat: Floats, lon: Floats, path: Path) -> None:
     """Refuse a latitude that rises, and whatever is no regular grid of the Earth."""
     if len(lat) < 2 or len(lon) < 2:
         raise DataError(f"{path}: is a grid of {len(lat)} x {len(lon)} cells; right: 2 x 2 or more")
@@ -194,11 +203,17 @@ def _check_axes(lat: Floats, lon: Floats, path: Path) -> None:
         )
     for name, values in (("lat", -lat), ("lon", lon)):
         steps = np.diff(values)
-        if not (steps > 0.0).all() or np.ptp(steps) > 1e-3 * steps.mean():
+        regular = np.linspace(values[0], values[-1], len(values))
+        if not (steps > 0.0).all() or np.abs(values - regular).max() > 0.1 * steps.mean():
             raise DataError(
                 f"{path}: steps of {name} run from {steps.min():g} to {steps.max():g} degrees; "
                 "right: one step, cells in order"
             )
+    if lon[0] < -180.0 - 1e-6 or lon[-1] > 180.0 + 1e-6:
+        raise DataError(
+            f"{path}: longitudes from {lon[0]:g} to {lon[-1]:g}; right: -180 to 180: shift those "
+            "above 180 by -360 and sort, or let `grid build` do so"
+        )
 
 
 def _step(axis: Floats) -> float:

@@ -114,7 +114,8 @@ class PosteriorEngine:
         found = np.take(self.level[name].T, biome, axis=0)
         for b in np.unique(biome):
             here = biome == b
-            found[here] += x[here] @ self.slopes[name][b].T
+            # Not BLAS: its sums depend on how many threads it has.
+            found[here] += np.einsum("nc,sc->ns", x[here], self.slopes[name][b])
         return found
 
     def _root(
@@ -141,7 +142,7 @@ class PosteriorEngine:
             climb = np.clip(power * (np.float32(np.log(EDGES[edge])) - ln_d50), -80.0, 80.0)
             above[:, edge] = 1.0 / (1.0 + np.exp(climb))
         shares = np.diff(above, axis=1)
-        # A distribution all below 200 cm would be 0/0: its roots count to the deepest layer.
+        # A distribution all below 200 cm would be 0/0: its shares are what rounding leaves.
         last = np.maximum(above[:, -1:], np.finfo(np.float32).tiny)
         return np.asarray(shares / last, np.float32)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -54,5 +55,5 @@ def load_posterior(path: Path) -> PosteriorEngine:
             clamp=bool(of["clamp"]),
             **{name: of[name] for name in PLAIN},
         )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise RunError(f"{path}: holds no posterior of a map ({error})") from None

@@ -16,7 +16,7 @@ from bayes_rootc.files import sha256_of_file, sha256_of_text, write_text
 from bayes_rootc.inference.learned_folder import open_table
 from bayes_rootc.inference.store import load_run
 from bayes_rootc.layers import BIOMES
-from bayes_rootc.mapping.block import CERTIFICATE, open_map, store_path
+from bayes_rootc.mapping.block import CERTIFICATE, store_path
 from bayes_rootc.mapping.cube import ZARR, Block, Cube, open_cube
 from bayes_rootc.mapping.forest import TARGETS, ForestEngine, grow_forest, save_mapped
 from bayes_rootc.mapping.posterior import PosteriorEngine, posterior_engine
@@ -131,7 +131,6 @@ def prepare(spec: MapSpec, request: Request, found: dict[str, Any], say: Say) ->
         create_store(store_path(folder, name), cube, spec.output.quantiles, block, attributes)
     (folder / "blocks").mkdir(exist_ok=True)
     write_text(folder / CERTIFICATE, json.dumps(found, indent=1) + "\n")
-    open_map.cache_clear()
 
 
 def check_grid(spec: MapSpec, cube: Cube, engines: list[ForestEngine | PosteriorEngine]) -> None:

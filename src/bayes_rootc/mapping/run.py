@@ -18,7 +18,7 @@ import pandas as pd
 
 from bayes_rootc.errors import DataError, RunError
 from bayes_rootc.files import replacing, write_text
-from bayes_rootc.mapping.block import CERTIFICATE, blocks_of, done_path, map_block, open_map
+from bayes_rootc.mapping.block import CERTIFICATE, blocks_of, done_path, map_block
 from bayes_rootc.mapping.cube import Block, locate_cube
 from bayes_rootc.mapping.plan import Plan, make_plan, peak_memory_mib
 from bayes_rootc.mapping.prepare import Request, certificate, prepare
@@ -28,11 +28,15 @@ from bayes_rootc.spec.map import MapSpec
 Say = Callable[[str], None]
 SAY_EVERY_SECONDS = 5.0
 RETRIES = 3
-"""Of a block whose worker was lost."""
+"""Of a block that failed; dask itself sees to those whose worker was lost."""
 
 FINISHED, COUNTS = "totals.csv", "counts.json"
 HALF_WRITTEN = (".partial", ".part")
 """Endings of such files: zarr's and ours."""
+
+REPORT = ("report.html", "report.md", "forest.nc", "posterior.nc")
+DERIVED = ("figures", "tables", "forest-geotiff", "posterior-geotiff")
+"""What was made of a map and does not outlive it."""
 
 PARTS = ("models", "blocks", "forest.zarr", "posterior.zarr")
 """Folders of a map."""
@@ -123,7 +127,6 @@ def plan_maps(spec: MapSpec, request: Request, *, n_threads: int, say: Say) -> P
         grid = locate_cube(spec.grid.file, request.data)
         prepare(spec, there, certificate(spec, there, grid), say)
         found = make_plan(there.folder, n_threads)
-    open_map.cache_clear()
     return found
 
 
@@ -165,16 +168,15 @@ def _prepare_beside(spec: MapSpec, request: Request, wanted: dict[str, Any], say
     shutil.rmtree(beside, ignore_errors=True)
     try:
         prepare(spec, replace(request, folder=beside), wanted, say)
-        for name in PARTS:
-            shutil.rmtree(folder / name, ignore_errors=True)
-        for name in (CERTIFICATE, FINISHED, COUNTS):
+        for name in (CERTIFICATE, FINISHED, COUNTS, *REPORT):  # the certificate goes first
             (folder / name).unlink(missing_ok=True)
+        for name in (*PARTS, *DERIVED):
+            shutil.rmtree(folder / name, ignore_errors=True)
         for name in (*PARTS, CERTIFICATE):  # the certificate last: it says that the map has begun
             if (beside / name).exists():
                 (beside / name).rename(folder / name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    open_map.cache_clear()
 
 
 def _short(value: Any) -> str:
