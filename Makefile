@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help fit test check-slow bench lint format lock clean
+.PHONY: help fit test check-slow bench notebooks lint format lock clean
 
 PY := .venv/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip
@@ -30,6 +30,9 @@ check-slow: .venv/.dev  ## the slow tests: recovery of known truth, calibration
 
 bench: .venv/.runtime  ## the benchmarks; results go to benchmarks/results/
 	@$(PY) -m benchmarks.run $(ARGS)
+
+notebooks: .venv/.dev  ## execute the notebooks on runs/ and maps/ and store what they show
+	@$(PY) tools/run_notebooks.py $(ARGS)
 
 lint: .venv/.dev  ## ruff (rules and format) and mypy (strict)
 	@$(PY) -m ruff check
