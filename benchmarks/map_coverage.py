@@ -3,34 +3,37 @@
 Five folds of blocks. Forests are grown, and the joint model is fitted (2 chains of 500), without
 the places of a fold. Compared with their predictive intervals: ln BNPP of held-out sites (mean of
 the records) and ln I_bulk of held-out layers (the posterior median of a fit to all data, as the
-learners take it).
+learners take it). The posterior's draws are those of the engine that maps are made with.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.site_table import place_id
 from bayes_rootc.data.source import find_source
 from bayes_rootc.inference.derive_layers import kept_draws, per_layer, pick
+from bayes_rootc.inference.flow_constants import flow_constants
 from bayes_rootc.inference.flow_derive import label
-from bayes_rootc.inference.flow_levels import layer_means_k, recover_density, site_level
+from bayes_rootc.inference.flow_levels import layer_means_k, recover_density
 from bayes_rootc.inference.kinds import FLOW
 from bayes_rootc.inference.learning_tables import learning_tables
 from bayes_rootc.inference.predictive import flat_draws
 from bayes_rootc.inference.sampling import Draws, compile_model, sample
 from bayes_rootc.learning.folds import block_names
 from bayes_rootc.mapping.forest import NORMAL_95, TARGETS, grow_forest
+from bayes_rootc.mapping.posterior import posterior_engine, taken
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow
-from bayes_rootc.models.flows import bulk_variance
 from bayes_rootc.spec.joint import JointSpec
-from bayes_rootc.spec.load import load_spec
+from bayes_rootc.spec.load import dump_spec, load_spec
 from bayes_rootc.spec.locate import find_model
 from bayes_rootc.spec.map import ForestSection
 from bayes_rootc.spec.turnover import SamplerSection, TurnoverSpec
@@ -102,30 +105,45 @@ def _posterior(
     found: Any, spec: JointSpec, whole: FlowProblem, held: np.ndarray, tables: Any
 ) -> None:
     out = set(whole.inputs.places.loc[held, "place"])
-    draws = _sampled(spec, assemble_flow(spec, _without(whole.inputs, out)))
-    flat = {n: v[:: len(v) // KEPT] for n, v in flat_draws(draws.posterior).items()}
+    problem = assemble_flow(spec, _without(whole.inputs, out))
+    run = _tree(spec, problem, _sampled(spec, problem))
+    engine = posterior_engine(run, KEPT, root="bnpp", clamp=True)
     rng = np.random.default_rng(SEED)
-    rows = whole.rows
+    rows, sites = whole.rows, whole.sites
     assert rows is not None
     site = rows.profile_site[rows.profile]
-    mask = held[whole.sites.place[site]]
-    level = site_level(whole, flat, "k") + site_level(whole, flat, "rho")
-    slope = (flat["s_k"] + flat["s_rho"])[:, whole.sites.biome[site]] * rows.depth
-    spread = np.sqrt(bulk_variance(flat))[:, None]
-    mean = (level[:, site] + slope)[:, mask]
-    drawn = mean + spread * rng.standard_normal(mean.shape)
+    mask = held[sites.place[site]]
+    site, depth = site[mask], rows.depth[mask]
+    _, bulk = engine.draw(whole.inputs.places.iloc[sites.place[site]], sites.biome[site], rng)
+    # Of the engine's first layer: ln(k · rho) at the reference depth, residuals of place, profile
+    # and layer included. The trend over depth carries it to the depth of the layer.
+    at_reference = np.log(bulk[:, 0] / engine.bulk_length[sites.biome[site], 0])
+    trend = (taken(run, "s_k", KEPT) + taken(run, "s_rho", KEPT))[:, sites.biome[site]].T
     layers = whole.inputs.tables["layers"].table
     thickness = (layers["bottom_cm"] - layers["top_cm"]).to_numpy(float)[mask]
-    ends = np.quantile(drawn + np.log(thickness), ENDS, axis=0)
-    _record(found, "posterior i_bulk", tables["i_bulk"].y[mask], ends)
+    drawn = at_reference + trend * depth[:, None] + np.log(thickness)[:, None]
+    _record(found, "posterior i_bulk", tables["i_bulk"].y[mask], np.quantile(drawn, ENDS, axis=1))
     records = whole.records["bnpp"]
-    sites, count = np.unique(records.site, return_counts=True)
-    out_sites = held[whole.sites.place[sites]]
-    level = site_level(whole, flat, "bnpp")[:, sites]
-    variance = flat["sigma_place_bnpp"][:, None] ** 2 + flat["tau_bnpp"][:, None] ** 2 / count
-    drawn = level + np.sqrt(variance) * rng.standard_normal(level.shape)
-    ends = np.quantile(drawn[:, out_sites], ENDS, axis=0)
-    _record(found, "posterior i_root", tables["i_root"].y[out_sites], ends)
+    site, count = np.unique(records.site, return_counts=True)
+    mask = held[sites.place[site]]
+    site, count = site[mask], count[mask]
+    root, _ = engine.draw(whole.inputs.places.iloc[sites.place[site]], sites.biome[site], rng)
+    # What was measured is a mean of records, which scatter about the site.
+    scatter = taken(run, "tau_bnpp", KEPT) / np.sqrt(count)[:, None]
+    drawn = np.log(root.sum(axis=1)) + scatter * rng.standard_normal(scatter.shape)
+    _record(found, "posterior i_root", tables["i_root"].y[mask], np.quantile(drawn, ENDS, axis=1))
+
+
+def _tree(spec: JointSpec, problem: FlowProblem, draws: Draws) -> xr.DataTree:
+    """As much of a stored run as the posterior engine takes."""
+    return xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(attrs={"spec": json.dumps(dump_spec(spec)), "model": "joint"}),
+            "posterior": draws.posterior,
+            "derived": xr.Dataset(),
+            "constant_data": flow_constants(problem),
+        }
+    )
 
 
 def _sampled(spec: JointSpec, problem: FlowProblem) -> Draws:

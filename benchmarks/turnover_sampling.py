@@ -178,7 +178,7 @@ def _layers(posterior: xr.Dataset, problem: Problem, seed: int) -> Floats:
     draws = flat_draws(posterior)
     mu, rng = layer_means(draws, problem.design), np.random.default_rng(seed)
     grid = problem.table.theta
-    theta = recover_theta(grid, problem.log_likelihood, mu, draws["tau"], rng).theta
+    theta = recover_theta(grid, problem.log_likelihood[None], mu, draws["tau"], rng).theta
     return theta.reshape(posterior.sizes["chain"], posterior.sizes["draw"], -1)
 
 
@@ -238,7 +238,7 @@ def run(say: Callable[[str], None]) -> dict[str, Any]:
     spec, problem, data = default_problem()
     before = machine()
     say(f"data: {data}; load average {before['load_average']} before the start")
-    model = build_model(spec, problem.design, problem.nodes)
+    model = build_model(spec, problem.design, problem)
     ours = measure(model, problem, spec.sampler)
     _describe(say, "quadrature", ours)
     textbooks = {}

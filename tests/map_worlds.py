@@ -130,4 +130,12 @@ def spec_of(**changes: Any) -> MapSpec:
     return MapSpec.model_validate(content | changes)
 
 
+def same_files(one: Path, other: Path) -> bool:
+    """Whether two stores hold the same files with the same bytes."""
+    files = [sorted(p.relative_to(f) for p in f.rglob("*") if p.is_file()) for f in (one, other)]
+    return files[0] == files[1] and all(
+        (one / name).read_bytes() == (other / name).read_bytes() for name in files[0]
+    )
+
+
 assert set(TRAINING) == set(GRID_VARIABLES)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
+from matplotlib.colors import to_hex
 
 from bayes_rootc.cli.main import main
 from bayes_rootc.mapping.block import store_path
-from bayes_rootc.mapping.store import DEPTHS, open_store
+from bayes_rootc.mapping.store import CELL, DEPTHS, open_store
+from bayes_rootc.mapping.totals import Totals
+from bayes_rootc.report.figures import maps as figures
 from bayes_rootc.report.figures import style
-from bayes_rootc.report.map_report import map_report, write_map_report
-from map_worlds import grid, store_joint, store_learning
+from bayes_rootc.report.map_report import forest_words, map_report, write_map_report
+from bayes_rootc.report.map_tables import npp_table, shares_table, widths_table
+from map_worlds import grid, spec_of, store_joint, store_learning
 
 MODEL = """schema = 1
 model = "map"
@@ -110,8 +115,128 @@ def test_a_run_that_did_not_converge_is_marked_first(folder: Path) -> None:
     info = json.loads((there / "map.json").read_text(encoding="utf-8"))
     info["run"]["converged"] = False
     totals = pd.read_csv(there / "totals.csv")
-    report = map_report(there, {**info, "spec": {**info["spec"], "engines": []}}, totals, {})
+    report = map_report(
+        there, {**info, "spec": {**info["spec"], "engines": []}}, Totals(totals, pd.DataFrame(), {})
+    )
     assert any("NOT CONVERGED" in banner.sentence for banner in report.banners)
     assert not report.passed
     with pytest.raises(Exception, match="is no finished map"):
         write_map_report(folder)
+
+
+def shares(**intervals: tuple[float, float, float]) -> pd.DataFrame:
+    """Shares lost of 0-200 cm, by engine: lower end, median, upper end."""
+    rows = [
+        {"engine": engine, "biome": "tundra", "layer": "0-200", "flow": "loss_share",
+         **dict(zip(("q025", "q50", "q975"), ends, strict=True))}
+        for engine, ends in intervals.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("posterior", "agreement"),
+    [
+        ((0.50, 0.60, 0.69), "intervals apart"),
+        ((0.50, 0.60, 0.71), "each median outside the other's interval"),
+        ((0.50, 0.60, 0.85), "one median outside the other's interval"),
+        ((0.50, 0.75, 0.85), "yes"),
+    ],
+)
+def test_engines_side_by_side_say_whether_they_agree(
+    posterior: tuple[float, float, float], agreement: str
+) -> None:
+    table = shares_table(shares(forest=(0.70, 0.80, 0.90), posterior=posterior))
+    low, middle, high = (f"{100 * value:.0f}%" for value in posterior)
+    expected = ("Tundra", "80% (70% to 90%)", f"{middle} ({low} to {high})", agreement)
+    assert table.cells == (expected,)
+    assert ("lie apart: Tundra." in table.caption) == (agreement == "intervals apart")
+    assert table.frame.loc[0, "posterior_q50"] == posterior[1]
+
+
+def test_i_root_above_gridded_npp_is_flagged() -> None:
+    row = {"engine": "posterior", "gridded_npp": 2.0, "q025": 0.5, "p_above": 0.1,
+           "area_above": 0.4, "i_root_elsewhere": 0.25}  # fmt: skip
+    table = npp_table(
+        pd.DataFrame(
+            [
+                {**row, "biome": "tundra", "q50": 2.1, "q975": 9.0},
+                {**row, "biome": "deserts", "q50": 1.0, "q975": 2.5},
+                {**row, "biome": "croplands", "q50": 1.0, "q975": 1.9},
+            ]
+        )
+    )
+    notes = [cells[-1] for cells in table.cells]
+    assert notes == ["above NPP", "interval reaches above NPP", ""]
+    assert "is not to be used: Tundra (posterior)." in table.caption
+    assert table.cells[0][2:7] == ("2", "2.1 (0.5 to 9)", "10%", "40%", "0.25")
+
+
+def maps_of(quantiles: tuple[float, ...]) -> xr.Dataset:
+    """Maps of two cells with known ends of the intervals; another is not mapped."""
+    sizes = {"standard_layer": list(DEPTHS), "lat": [10.0, 0.0], "lon": [0.0, 10.0]}
+    data: dict[str, Any] = {name: (("lat", "lon"), np.ones((2, 2))) for name in CELL}
+    data["p_loss_negative"] = (("standard_layer", "lat", "lon"), np.full((8, 2, 2), 0.1))
+    ends_of = {"i_root": (1.0, 2.0, 8.0), "i_bulk": (0.1, 0.5, 5.0), "i_loss": (-4.0, 1.5, 7.9),
+               "loss_share": (-2.0, 0.7, 0.9)}  # fmt: skip
+    for name, ends in ends_of.items():
+        values = np.broadcast_to(np.array(ends)[:, None, None, None], (3, 8, 2, 2)).copy()
+        values[..., 1, 1] = np.nan
+        data[f"{name}_quantile"] = (("quantile", "standard_layer", "lat", "lon"), values)
+    return xr.Dataset(data, {**sizes, "quantile": list(quantiles)})
+
+
+def test_widths_have_every_flow_and_name_the_interval() -> None:
+    table = widths_table({"posterior": maps_of((0.05, 0.5, 0.95))})
+    cells = {row[:2]: row[2] for row in table.cells}
+    assert cells["I_root", "0-200"] == "× 8.0"
+    assert cells["I_bulk", "0-20"] == "× 50.0"
+    assert cells["I_loss", "0-200"] == "11.9"
+    assert "Of the 90 % interval" in table.caption
+
+
+def test_figures_name_engine_and_interval_and_tell_the_unmapped_from_the_small() -> None:
+    maps = maps_of((0.025, 0.5, 0.975))
+    for figure in (
+        figures.profile(maps, "0-200", "the engine"), figures.share(maps, "the engine"),
+        figures.trust(maps, "the engine"), figures.layers(maps, "i_loss", "the engine",
+                                                          uncertain=True),
+    ):  # fmt: skip
+        assert "the engine" in figure.get_suptitle()
+    labels = [ax.get_xlabel() for ax in figures.profile(maps, "0-200", "x").axes]
+    assert "half width of the 95 % interval / |median|" in labels
+    colours = {figures.NEGATIVE, figures.NOT_MAPPED, figures.BELOW}
+    assert len(colours) == 3
+    assert figures.FLOW.below == figures.BELOW
+    panel = figures.layers(maps, "i_root", "x", uncertain=False).axes[0]
+    assert to_hex(panel.get_facecolor()) == figures.NOT_MAPPED
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"held_out": "block"}, ("errors on blocks of 7° held out", "within blocks of 7°")),
+        ({"held_out": "profile"}, ("errors on profiles held out", "80% of the profiles")),
+        ({"tau": "bootstrap"}, ("each of 500 forests",)),
+    ],
+)
+def test_the_report_says_how_tau_was_found(section: dict[str, str], words: tuple[str, ...]) -> None:
+    spec = spec_of(forest={"block_degrees": 7.0, **section}).model_dump(mode="json")
+    facts = {"rows": 10, "groups": 5, "tau95": 2.0, "tau95_oob": 2.0}
+    told = " ".join(forest_words({"spec": spec, "forest": {"i_root": facts}}))
+    assert "by the spread over all trees of the forest" in told
+    for one in words:
+        assert one in told
+
+
+def test_report_writes_that_of_a_map_again(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(style, "DPI", 20)
+    there = folder / "maps" / "map"
+    assert main(["report", str(there), "--output", str(tmp_path / "r")]) == 0
+    assert str(tmp_path / "r" / "report.html") in capsys.readouterr().out
+    text = (tmp_path / "r" / "report.md").read_text(encoding="utf-8")
+    assert text == (there / "report.md").read_text(encoding="utf-8")
+    assert "beside gridded NPP" in text

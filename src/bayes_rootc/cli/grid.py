@@ -14,7 +14,39 @@ EPILOG = """examples:
 
 `check` prints, by covariate, which part of the land has a value and which part lies beyond the
 range of the data that were learned from, and writes applicability.nc: dissimilarity of every cell
-to those data, and the area of applicability (Meyer & Pebesma 2021)."""
+to those data, and the area of applicability (Meyer & Pebesma 2021). It reads these keys of the map
+file:
+  learning             learning run
+  [grid]               file, biome, land_fraction: the grid, and variables of it
+  [output]             block_lat, block_lon: cells that are in memory at a time
+
+`build` reads
+  [build]              resolution_degrees (0.5), north, south, west, east (the globe)
+  [[build.layers]]     one a layer:
+    name               of the variable in the cube
+    file               NetCDF, Zarr, GeoTIFF, .bil or whatever GDAL knows
+    variable           of a NetCDF file or Zarr store, where it is not `name`
+    units              in the cube
+    scale, offset      in the cube: scale * value + offset (1, 0)
+    fill               what a missing cell counts as, before resampling; 0.0 for land_fraction
+    resampling         average (so it is if absent), nearest, bilinear, mode (for biome)
+    crs                reference system of the file (EPSG:4326)
+for instance
+  schema = 1
+  model = "map"
+  [build]
+  resolution_degrees = 0.05
+  [[build.layers]]
+  name = "bio01"
+  file = "bio1.bil"
+  units = "degC"
+  scale = 0.1
+  [[build.layers]]
+  name = "biome"
+  file = "biomes.tif"
+  units = "1"
+  resampling = "mode"
+then, to map on it: [grid] file = "cube.zarr"."""
 
 MOST_BEYOND = 50.0
 """Percent of the land beyond the data at which a variable is pointed out."""
@@ -49,7 +81,7 @@ def _build(args: argparse.Namespace) -> int:
     from bayes_rootc.spec.load import load_map
     from bayes_rootc.spec.locate import find_model
 
-    path = find_model(args.model)
+    path = find_model(args.model, only="map")
     target = args.output or Path("cube.zarr")
     if target.exists() and not args.overwrite:
         raise WriteError(f"{target}: exists; --overwrite replaces it, --output takes another")
@@ -65,7 +97,7 @@ def _check(args: argparse.Namespace) -> int:
     from bayes_rootc.spec.load import load_map
     from bayes_rootc.spec.locate import find_model
 
-    spec = load_map(find_model(args.model))
+    spec = load_map(find_model(args.model, only="map"))
     folder = args.output or Path("reports") / "grid"
     grid = locate_cube(spec.grid.file, args.data)
     learning = args.learning or Path(spec.learning)

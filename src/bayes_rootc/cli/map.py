@@ -21,8 +21,9 @@ EPILOG = """examples:
 
 Two engines: `forest` (random forests with intervals from held-out errors) and `posterior` (draws
 of the joint model at every cell). Files in maps/NAME: ENGINE.zarr (every map, CF attributes),
-totals.csv (Pg C per year by biome, layer and flow), counts.json, map.json, report.html, report.md,
-figures/, tables/.
+totals.csv (Pg C per year by biome, layer and flow), npp.csv (I_root beside gridded NPP),
+counts.json, map.json, report.html, report.md, figures/, tables/. `show map` explains the map file,
+`report maps/NAME` writes the report again.
 A run that was stopped goes on with --resume and ends with the same numbers, bit for bit."""
 
 SHOWN_LAYER = "0-200"
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and args.overwrite:
         raise SpecError("--resume and --overwrite exclude each other: go on, or begin anew")
     jobs = args.jobs or os.cpu_count() or 1
-    spec = load_map(find_model(args.model))
+    spec = load_map(find_model(args.model, only="map"))
     if args.engine:
         spec = spec.model_copy(update={"engines": (args.engine,)})
     folder = folder_of(args.maps, args.name, "--maps")
@@ -109,7 +110,7 @@ def _print(made: MapRun) -> None:
     counts = ", ".join(f"{n:,} {name}" for name, n in made.counts.items() if n)
     _say(f"cells: {counts}")
     _say(f"\nTotals over {SHOWN_LAYER} cm, Pg C per year (95 % interval)")
-    _say(totals_text(made.totals))
+    _say(totals_text(made.totals, made.info["spec"]["forest"]["block_degrees"]))
     _say(f"\nmapped in {made.seconds:.0f} s\nmap: {made.folder}")
 
 

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayes_rootc.errors import DataError, RunError
-from bayes_rootc.files import replacing
-from bayes_rootc.learning.node_layout import BINS, LEAF_RANK, TILE, TOP
+from bayes_rootc.files import DAMAGED, read_arrays, replacing
+from bayes_rootc.learning.forest_kernels import BINS, LEAF_RANK, TILE, TOP, encode, walk
 from bayes_rootc.units import Floats
 
 TILES_AT_A_TIME = 16
@@ -96,8 +95,6 @@ class FlatForest:
         self._check(x)
         sums = np.empty((len(x), 2))
         step = TILE * TILES_AT_A_TIME
-        from bayes_rootc.learning.forest_kernels import encode, walk  # numba is slow to load
-
         ladder, nodes, tops, trees = self._ladder, self._nodes, self._tops, self._trees
 
         def part(begin: int) -> None:
@@ -240,11 +237,11 @@ def load_forest(path: Path) -> FlatForest:
         If the file is none.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if int(stored["format"]) != FORMAT:
-                raise RunError(f"{path}: format {stored['format']} is unknown; right: {FORMAT}")
-            return FlatForest(*(stored[name] for name in ARRAYS))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        stored = read_arrays(path)
+        if int(stored["format"]) != FORMAT:
+            raise RunError(f"{path}: format {stored['format']} is unknown; right: {FORMAT}")
+        return FlatForest(*(stored[name] for name in ARRAYS))
+    except DAMAGED as error:
         raise RunError(f"{path}: is no stored forest ({error})") from None
 
 

@@ -1,11 +1,28 @@
-"""Numba kernels of the flat forest; loaded at the first prediction."""
+"""Numba kernels of the flat forest, and the layout that they share with its builder.
+
+The constants stand in the file of the kernels: numba compiles them in, and takes a stored kernel
+for a fresh one unless this file has changed.
+"""
 
 from __future__ import annotations
 
 import numba
 import numpy as np
 
-from bayes_rootc.learning.node_layout import BINS, TILE, TOP_LEVELS
+TILE = 256
+"""Cells that are walked together."""
+
+BINS = 4096
+"""Of the range of a predictor's thresholds; the rank of a value is sought from its bin on."""
+
+LEAF_RANK = (1 << 15) - 1
+"""Of a leaf, above every rank of a value; ranks are signed 16-bit integers."""
+
+TOP_LEVELS = 4
+"""First levels of a tree, through which cells are sent side by side."""
+
+TOP = (1 << TOP_LEVELS) - 1
+"""Nodes of the first levels."""
 
 LARGEST = np.finfo(np.float32).max
 

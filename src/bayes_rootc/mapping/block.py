@@ -10,32 +10,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.files import replacing
-from bayes_rootc.layers import BIOMES
+from bayes_rootc.files import DAMAGED, read_arrays, replacing
+from bayes_rootc.mapping.cells import Cells, Wanted, read_cells
 from bayes_rootc.mapping.cube import Block, Cube, fingerprint, open_cube
 from bayes_rootc.mapping.forest import TARGETS, ForestEngine, load_mapped
 from bayes_rootc.mapping.posterior import PosteriorEngine
 from bayes_rootc.mapping.posterior_file import load_posterior
-from bayes_rootc.mapping.statistics import FLOWS, summarise
+from bayes_rootc.mapping.statistics import FLOWS, Values, summarise
 from bayes_rootc.mapping.store import DEPTHS, VARIABLES, write_block
 from bayes_rootc.spec.map import MapSpec
+from bayes_rootc.units import Floats
 
 CELLS_AT_A_TIME = 256
 """Cells whose draws are in memory together, a thread."""
 
-MOST_MISSING = 0.5
-"""Part of the covariates beyond which a cell is not mapped."""
-
-HA_PER_KM2, PG_PER_MG = 100.0, 1e-9
 CERTIFICATE = "map.json"
 ENGINE_NUMBER = {"forest": 0, "posterior": 1}  # of the random streams; never reused
 
-REASONS = ("no biome", "most covariates missing", "no gridded NPP")
-"""Why a cell of the grid has no value, in the order in which they are looked at."""
+KINDS = COUNT, FLOW, NPP, ROOT, AREA = "count", "flows", "npp", "root", "area"
+"""First word of the name of a block's sum: ``count WHAT``, cells; ``flows ENGINE BIOME``, draws of
+the flows by layer, shape (3, 8, S); ``npp BIOME``, gridded NPP; ``root ENGINE BIOME``, draws of
+I_root over the cells that have gridded NPP, shape (S,); ``area ENGINE BIOME``, of these cells
+the area whose median I_root exceeds NPP, and the area, shape (2,). Pg C per year; areas as what
+1 Mg per hectare makes of them."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,15 @@ class Opened:
     engines: dict[str, ForestEngine | PosteriorEngine]
 
     @property
-    def covariates(self) -> tuple[str, ...]:
-        """Variables of the grid that any engine needs."""
+    def wanted(self) -> Wanted:
+        """What the engines need of a cell."""
         names = [name for engine in self.engines.values() for name in engine.variables]
-        return tuple(dict.fromkeys(names))
+        required, npp = [], ""
+        for engine in self.engines.values():
+            if isinstance(engine, PosteriorEngine):
+                required = [engine.npp] if engine.root == "npp" else []
+                npp = engine.npp if engine.npp in self.cube.units else ""
+        return Wanted(tuple(dict.fromkeys(names)), tuple(required), npp)
 
 
 def store_path(folder: Path, engine: str) -> Path:
@@ -107,102 +112,88 @@ def map_block(folder: Path, block: Block) -> dict[str, int]:
     Returns
     -------
     dict
-        ``mapped``, every one of :data:`REASONS`, ``gaps filled``.
+        Every one of :data:`.cells.COUNTED`.
+
+    Raises
+    ------
+    DataError
+        If the grid holds a biome or a part of land that cannot be.
+    WriteError
+        If the block cannot be written.
     """
     opened = open_map(folder)
-    values, counts, sums = fill_block(opened, block)
+    cells = read_cells(opened.cube, opened.spec.grid, opened.wanted, block)
+    values, sums = _fill_block(opened, block, cells)
     for engine, arrays in values.items():
         write_block(store_path(folder, engine), block, arrays)
     with replacing(done_path(folder, block.number)) as beside, open(beside, "wb") as file:
-        counted: dict[str, Any] = {f"count {name}": np.array(n) for name, n in counts.items()}
+        counted: dict[str, Any] = {
+            f"{COUNT} {name}": np.array(n) for name, n in cells.counts.items()
+        }
         np.savez_compressed(file, **counted, **sums)
-    return counts
+    return cells.counts
 
 
-def fill_block(
-    opened: Opened, block: Block
-) -> tuple[dict[str, dict[str, Any]], dict[str, int], dict[str, Any]]:
-    """Maps of a block by engine, counts of its cells, and sums by engine and biome."""
-    cells, biome, at, counts = _cells(opened, block)
-    weight = _weights(opened, block, at)
+def _fill_block(
+    opened: Opened, block: Block, cells: Cells
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Maps of a block by engine, and its sums."""
     values: dict[str, dict[str, Any]] = {}
-    sums: dict[str, Any] = {}
-    if not len(cells):
-        return values, counts, sums
+    if not len(cells.at):
+        return values, {}
+    weighted = cells.weight * np.nan_to_num(cells.npp)
+    sums: dict[str, Any] = {
+        f"{NPP} {number}": weighted[cells.biome == number].sum()
+        for number in np.unique(cells.biome[np.isfinite(cells.npp)])
+    }
     for name, engine in opened.engines.items():
-        found, totals = _fill(opened, name, engine, block, (cells, biome, weight))
-        found["n_missing"] = cells[list(engine.variables)].isna().sum(axis=1).to_numpy(np.float32)
+        found = _fill(opened, name, block.number, cells, sums)
+        missing = cells.table[list(engine.variables)].isna()
+        found["n_missing"] = missing.sum(axis=1).to_numpy(np.float32)
         if isinstance(engine, PosteriorEngine):
-            found["n_beyond"] = engine.beyond(cells).astype(np.float32)
-        values[name] = {key: _on_grid(array, key, block, at) for key, array in found.items()}
-        sums |= {f"{name} {number}": total for number, total in totals.items()}
-    return values, counts, sums
-
-
-def _cells(
-    opened: Opened, block: Block
-) -> tuple[pd.DataFrame, NDArray[np.intp], NDArray[np.intp], dict[str, int]]:
-    """Covariates and biome (0 to 8) of the cells that are mapped, their places, and counts."""
-    grid, names = opened.spec.grid, opened.covariates
-    data = opened.cube.read(dict.fromkeys([*names, grid.biome]), block)
-    biome = data[grid.biome].ravel()
-    known = np.isin(biome, list(BIOMES))
-    covariates = np.stack([data[name].ravel() for name in names], axis=1)
-    missing = np.isnan(covariates)
-    enough = missing.mean(axis=1) <= MOST_MISSING
-    has_npp = np.ones_like(known)
-    for engine in opened.engines.values():
-        if isinstance(engine, PosteriorEngine) and engine.root == "npp":
-            has_npp &= ~missing[:, names.index(engine.npp)]
-    mapped = known & enough & has_npp
-    left = (~known, known & ~enough, known & enough & ~has_npp)
-    named = zip(("mapped", *REASONS), (mapped, *left), strict=True)
-    counts = {name: int(cells.sum()) for name, cells in named}
-    counts["gaps filled"] = int(missing[mapped].any(axis=1).sum())
-    at = np.flatnonzero(mapped)
-    frame = pd.DataFrame(covariates[at].astype(float), columns=list(names))
-    rows, columns = np.divmod(at, block.shape[1])
-    lat = opened.cube.lat[block.rows][rows]
-    lon = opened.cube.lon[block.columns][columns]
-    frame["lat"], frame["lon"] = lat, lon
-    frame["place"] = [f"the cell {a:g} N, {o:g} E" for a, o in zip(lat, lon, strict=True)]
-    return frame, biome[at].astype(np.intp) - 1, at, counts
-
-
-def _weights(opened: Opened, block: Block, at: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Pg of a total for one Mg per hectare in each cell."""
-    area = np.repeat(opened.cube.cell_area_km2(block.rows), block.shape[1])[at]
-    name = opened.spec.grid.land_fraction
-    if name:
-        share = opened.cube.read([name], block)[name].ravel()[at]
-        area = area * np.nan_to_num(share.astype(float), nan=0.0)
-    return np.asarray(area * HA_PER_KM2 * PG_PER_MG)
+            found["n_beyond"] = engine.beyond(cells.table).astype(np.float32)
+        values[name] = {key: _on_grid(array, key, block, cells.at) for key, array in found.items()}
+    return values, sums
 
 
 def _fill(
-    opened: Opened, name: str, engine: ForestEngine | PosteriorEngine, block: Block,
-    of_cells: tuple[pd.DataFrame, NDArray[np.intp], NDArray[np.float64]],
-) -> tuple[dict[str, Any], dict[int, Any]]:  # fmt: skip
-    """Statistics of the cells, and their sums by biome, draw by draw."""
-    cells, biome, weight = of_cells
+    opened: Opened, name: str, number: int, cells: Cells, sums: dict[str, Any]
+) -> dict[str, Any]:
+    """Statistics of the cells of block ``number``; their sums, draw by draw, are added."""
     parts: list[dict[str, Any]] = []
-    totals: dict[int, Any] = {}
-    for tile, start in enumerate(range(0, len(cells), CELLS_AT_A_TIME)):
+    middle = opened.spec.output.quantiles.index(0.5)
+    for tile, start in enumerate(range(0, len(cells.at), CELLS_AT_A_TIME)):
         here = slice(start, start + CELLS_AT_A_TIME)
-        key = (opened.spec.seed, ENGINE_NUMBER[name], block.number, tile)
+        key = (opened.spec.seed, ENGINE_NUMBER[name], number, tile)
         rng = np.random.default_rng(np.random.SeedSequence(key))
-        root, bulk = engine.draw(cells[here], biome[here], rng)
+        biome = cells.biome[here]
+        root, bulk = opened.engines[name].draw(cells.table[here], biome, rng)
         found, draws = summarise(root, bulk, opened.spec.output.quantiles)
         parts.append(found)
-        for number in np.unique(biome[here]):
-            own = biome[here] == number
-            share = np.where(own, weight[here], 0.0).astype(np.float32)
-            total = np.stack([np.tensordot(share, draws[flow], 1) for flow in FLOWS])
-            totals[int(number)] = totals.get(int(number), 0.0) + total.astype(np.float64)
-    whole = {
+        npp = cells.npp[here]
+        with_npp = np.isfinite(npp)
+        above = found["i_root_quantile"][middle, :, -1] > npp
+        for one in np.unique(biome):
+            weight = np.where(biome == one, cells.weight[here], 0.0)
+            flows = np.stack([_total(weight, draws[flow]) for flow in FLOWS])
+            _add(sums, f"{FLOW} {name} {one}", flows)
+            if with_npp[biome == one].any():
+                own = weight * with_npp
+                _add(sums, f"{ROOT} {name} {one}", _total(own, draws["i_root"][:, -1]))
+                _add(sums, f"{AREA} {name} {one}", np.array([(own * above).sum(), own.sum()]))
+    return {
         key: np.concatenate([part[key] for part in parts], axis=_cell_axis(key)) for key in parts[0]
     }
-    return whole, totals
+
+
+def _total(weight: Floats, draws: Values) -> Floats:
+    """Sum over cells, draw by draw."""
+    # Not BLAS: its sums depend on how many threads it has.
+    return np.asarray(np.einsum("n,n...->...", weight.astype(np.float32), draws), np.float64)
+
+
+def _add(sums: dict[str, Any], name: str, value: Floats) -> None:
+    sums[name] = sums[name] + value if name in sums else value
 
 
 def _cell_axis(name: str) -> int:
@@ -224,6 +215,22 @@ def _on_grid(array: Any, name: str, block: Block, at: NDArray[np.intp]) -> NDArr
 
 
 def read_sums(folder: Path, block: int) -> Mapping[str, Any]:
-    """Return what :func:`map_block` left: sums by ``ENGINE BIOME`` and counts by ``count NAME``."""
-    with np.load(done_path(folder, block), allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    """Return the sums that :func:`map_block` left, by name.
+
+    Raises
+    ------
+    RunError
+        If the file is missing or damaged.
+    """
+    path = done_path(folder, block)
+    try:
+        found = read_arrays(path)
+        strange = [name for name in found if name.split(" ")[0] not in KINDS]
+        if strange:
+            raise ValueError(f"it holds {strange[0]}")
+    except DAMAGED as error:
+        raise RunError(
+            f"{path}: are no sums of a block ({error}); delete the file, and `map --resume` makes "
+            "the block again"
+        ) from None
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from bayes_rootc.data.locate import ENVIRONMENT
 from bayes_rootc.errors import DataError
+from bayes_rootc.files import sha256_of_file
 from bayes_rootc.units import Floats
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ EARTH_RADIUS_KM = 6371.0072
 CRS = "EPSG:4326"
 CRS_NAMES = ("crs", "spatial_ref")
 ZARR = ".zarr"
+ZARR_METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+WHOLE_MIB, ENDS_BYTES = 1024, 4096
+"""Size of a store up to which every byte is hashed, and what of a chunk of a larger one."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Cube:
     lon : ndarray, shape (columns,)
         Degrees east, rising.
     units : dict
-        Variable → its units, "" where the file does not say.
+        Variable on latitude and longitude → its units, "" where the file does not say.
     """
 
     path: Path
@@ -137,7 +142,8 @@ def open_cube(path: Path, needed: Iterable[str]) -> Cube:
                 f"{path}: {name} has dimensions ({', '.join(map(str, grid[name].dims))}); right: "
                 "(lat, lon)"
             )
-    units = {name: str(grid[name].attrs.get("units", "")) for name in names}
+    flat = [name for name in names if set(grid[name].dims) == {"lat", "lon"}]
+    units = {name: str(grid[name].attrs.get("units", "")) for name in flat}
     return Cube(path, lat, lon, units)
 
 
@@ -148,6 +154,36 @@ def fingerprint(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_ino, found.st_mtime_ns
+
+
+def content_hash(path: Path) -> str:
+    """Hash of what a grid holds, whenever it was written.
+
+    Of a file, and of a store up to :data:`WHOLE_MIB`: every byte. Of a larger store: every byte of
+    its metadata; and of every chunk its name, its size, and :data:`ENDS_BYTES` from its beginning
+    and its end. A compressed chunk that was changed in its midst alone, to the very same length,
+    would pass for the same.
+    """
+    if path.is_file():
+        return sha256_of_file(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    sizes = [file.stat().st_size for file in files]
+    whole = sum(sizes) <= WHOLE_MIB * 2**20
+    found = hashlib.sha256()
+    for file, size in zip(files, sizes, strict=True):
+        found.update(f"{file.relative_to(path)} {size}\n".encode())
+        if whole or file.name in ZARR_METADATA:
+            found.update(sha256_of_file(file).encode())
+        else:
+            found.update(_ends(file, size))
+    return found.hexdigest()
+
+
+def _ends(path: Path, size: int) -> bytes:
+    with open(path, "rb") as file:
+        first = file.read(ENDS_BYTES)
+        file.seek(max(size - ENDS_BYTES, 0))
+        return first + file.read()
 
 
 @lru_cache(maxsize=4)

@@ -2,8 +2,12 @@
 
 Eq. 10 gives yhat ± tau95 · sd over trees as the 95 % interval; draws of a normal distribution with
 that interval carry it to sums and differences. Errors of I_root and of I_bulk are independent;
-those of layers go together, and so do those of the cells of one block of 5°, the largest unit that
-was held out; errors of different blocks are independent.
+those of layers go together, and so do those of the cells of one block of ``block_degrees``, as if
+what a forest does not know were one thing within a block; errors of different blocks are
+independent. Tau is the ratio of error to the spread over the trees of a stand, which is a twentieth
+of the trees grown on 80 % of the groups (:mod:`bayes_rootc.learning.tree_intervals`); it multiplies
+the spread over all trees of the forest, which also holds how the stands differ and hence is not
+smaller in the mean: the intervals err to the wide side.
 I_root is split over depth as I_bulk is, as in the study's estimates 1 to 4.
 """
 
@@ -13,7 +17,7 @@ import json
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +27,6 @@ from scipy.special import ndtri
 from bayes_rootc.errors import DataError, RunError
 from bayes_rootc.files import write_text
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_EDGES_CM, STANDARD_LAYERS
-from bayes_rootc.learning.flat_forest import FlatForest, flatten, load_forest, save_forest
 from bayes_rootc.learning.folds import block_names
 from bayes_rootc.learning.preparation import Preparation
 from bayes_rootc.learning.table import LearningTable
@@ -39,6 +42,11 @@ from bayes_rootc.learning.tree_intervals import (
 from bayes_rootc.mapping.statistics import Values
 from bayes_rootc.spec.map import ForestSection
 from bayes_rootc.units import Floats
+
+if TYPE_CHECKING:
+    from bayes_rootc.learning.flat_forest import FlatForest
+
+# Elsewhere flat_forest is imported where it is used: numba is slow to load.
 
 TARGETS = ("i_root", "i_bulk")
 DEPTHS = ("top_cm", "thickness_cm")
@@ -143,6 +151,8 @@ def grow_forest(
         ``rows``, ``groups``, ``tau95``, ``half_width`` (median, on the scale of the target), and
         ``tau95_oob``, ``tau95_bootstrap`` as far as they were found.
     """
+    from bayes_rootc.learning.flat_forest import flatten
+
     preparation = Preparation(MAX_CORRELATION, unseen="zero").fit(table.features)
     x = preparation.transform(table.features)
     group = table.group
@@ -175,6 +185,8 @@ def _facts(table: LearningTable, taus: dict[str, Tau], used: str, n_groups: int)
 
 def save_mapped(mapped: MappedForest, folder: Path, name: str) -> None:
     """Write a forest as ``NAME.npz`` and ``NAME.json``, no pickle."""
+    from bayes_rootc.learning.flat_forest import save_forest
+
     save_forest(mapped.forest, folder / f"{name}.npz")
     about = {"tau95": mapped.tau95, "coverage": COVERAGE, **mapped.preparation.to_dict()}
     write_text(folder / f"{name}.json", json.dumps(about, indent=1) + "\n")
@@ -188,6 +200,8 @@ def load_mapped(folder: Path, name: str) -> MappedForest:
     RunError
         If it is missing or no stored forest.
     """
+    from bayes_rootc.learning.flat_forest import load_forest
+
     path = folder / f"{name}.json"
     try:
         about = json.loads(path.read_text(encoding="utf-8"))

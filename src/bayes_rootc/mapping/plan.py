@@ -5,16 +5,18 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bayes_rootc.mapping.block import blocks_of, fill_block, open_map
+from bayes_rootc.mapping.block import map_block, open_map
+from bayes_rootc.mapping.cube import Block
 from bayes_rootc.mapping.store import BYTES_PER_CELL
 
 TIMED_BLOCKS = 3
-"""Blocks with land that are filled, and thrown away, to know the speed."""
+"""Blocks with land that are mapped to know the speed, or as many as there are threads if more."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,18 @@ class Plan:
     cells, land : int
         Of the grid, and those with a biome.
     blocks : int
+    threads : int
     disk_mib : float
         Before compression.
     seconds : float
-        On the threads asked for.
     memory_mib : float
-        Largest so far, with one block a thread.
+        Largest while blocks were mapped on all threads.
     """
 
     cells: int
     land: int
     blocks: int
+    threads: int
     disk_mib: float
     seconds: float
     memory_mib: float
@@ -45,52 +48,53 @@ class Plan:
         """Return the plan in words."""
         hours = self.seconds / 3600.0
         duration = f"{hours:,.1f} hours" if hours >= 2.0 else f"{self.seconds:,.0f} s"
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return (
             f"{self.cells:,} cells, {self.land:,} of them land, in {self.blocks:,} blocks\n"
             f"disk: at most {self.disk_mib:,.0f} MiB (before compression, which halves it or "
-            f"better)\ntime: about {duration} on the threads asked for\n"
-            f"memory: about {self.memory_mib:,.0f} MiB"
+            f"better)\ntime: about {duration} on {threads}, the growing of forests aside\n"
+            f"memory: about {self.memory_mib:,.0f} MiB on {threads}\n"
+            "not included: the report with its figures, --geotiff and --netcdf"
         )
 
 
 def make_plan(folder: Path, n_threads: int) -> Plan:
-    """Plan a prepared map by filling a few of its blocks."""
+    """Plan a prepared map, which is thrown away, by mapping some of its blocks.
+
+    Parameters
+    ----------
+    folder : Path
+    n_threads : int
+        As many blocks are mapped at a time, so that time and memory are those of these threads.
+    """
     opened = open_map(folder)
     output, cube = opened.spec.output, opened.cube
-    blocks = blocks_of(folder)
-    filled, seconds = 0, 0.0
-    middle = len(blocks) // 2
-    timed = 0
-    for block in blocks[middle:] + blocks[:middle]:
-        clock = time.monotonic()
-        counts = fill_block(opened, block)[1]
-        if not counts["mapped"]:
-            continue
-        timed += 1
-        if timed > 1:  # the first one also compiled
-            filled += counts["mapped"]
-            seconds += time.monotonic() - clock
-        if timed > TIMED_BLOCKS:
-            break
-    land = land_cells(folder)
-    per_cell = seconds / filled if filled else 0.0
+    blocks = [*cube.blocks(output.block_lat, output.block_lon)]
+    biome = opened.spec.grid.biome
+    land = [int(np.isfinite(cube.read([biome], one)[biome]).sum()) for one in blocks]
+    with_land = [block for block, n in zip(blocks, land, strict=True) if n]
+    most = max(TIMED_BLOCKS, n_threads)
+    some = with_land[:: max(len(with_land) // most, 1)][:most]
+    map_block(folder, some[0])  # untimed, for the first one also opens and compiles
     size = len(output.quantiles) * BYTES_PER_CELL["per quantile"] + BYTES_PER_CELL["other"]
     return Plan(
         cells=len(cube.lat) * len(cube.lon),
-        land=land,
+        land=sum(land),
         blocks=len(blocks),
-        disk_mib=land * size * len(opened.engines) / 2**20,
-        seconds=per_cell * land / n_threads,
+        threads=n_threads,
+        disk_mib=sum(land) * size * len(opened.engines) / 2**20,
+        seconds=_seconds_a_cell(folder, some, n_threads) * sum(land),
         memory_mib=peak_memory_mib(),
     )
 
 
-def land_cells(folder: Path) -> int:
-    """Cells with a biome, counted block by block."""
-    opened = open_map(folder)
-    name = opened.spec.grid.biome
-    blocks = blocks_of(folder)
-    return sum(int(np.isfinite(opened.cube.read([name], one)[name]).sum()) for one in blocks)
+def _seconds_a_cell(folder: Path, some: list[Block], n_threads: int) -> float:
+    """Wall time of a cell of land where all threads have a block."""
+    with ThreadPoolExecutor(n_threads) as pool:
+        clock = time.monotonic()
+        counts = [*pool.map(lambda block: map_block(folder, block), some)]
+        seconds = time.monotonic() - clock
+    return seconds / max(sum(one["mapped"] for one in counts), 1)
 
 
 def peak_memory_mib() -> float:

@@ -182,16 +182,11 @@ def posterior_engine(run: xr.DataTree, n_draws: int, *, root: str, clamp: bool) 
     constants = run["constant_data"].to_dataset()
     components = _components(run, constants)
     posterior = run["posterior"].to_dataset()
-    size = posterior.sizes[CHAIN] * posterior.sizes[DRAW]
-    kept = np.linspace(0, size - 1, min(n_draws, size)).round().astype(int)
 
     def draws(name: str) -> Floats:
         if name not in posterior and name in MAY_LACK:
-            return np.zeros(len(kept))
-        if name not in posterior:
-            raise RunError(f"run: posterior/{name} is missing; fit the model again")
-        values = posterior[name].transpose(CHAIN, DRAW, ...).to_numpy()
-        return np.asarray(values.reshape(size, *values.shape[2:])[kept], float)
+            return np.zeros(len(taken(run, "kappa", n_draws)))
+        return taken(run, name, n_draws)
 
     scalars = {name: draws(name) for name in SCALARS}
     layers = scalars["tau_k"] ** 2 + scalars["tau_rho"] ** 2
@@ -200,7 +195,7 @@ def posterior_engine(run: xr.DataTree, n_draws: int, *, root: str, clamp: bool) 
     slope = (draws("s_k") + draws("s_rho")).T[:, None, :]
     edges = (EDGES[:-1, None], EDGES[1:, None])
     n_components = len(components.names)
-    none = np.zeros((len(kept), slope.shape[0], n_components))
+    none = np.zeros((slope.shape[2], slope.shape[0], n_components))
     scores = constants["components"].transpose(..., COMPONENT).to_numpy()
     return PosteriorEngine(
         level={name: _f32(draws(f"a_{name}")) for name in EFFECTS},
@@ -217,6 +212,23 @@ def posterior_engine(run: xr.DataTree, n_draws: int, *, root: str, clamp: bool) 
         clamp=clamp,
         npp=_covariates(run)["npp"],
     )
+
+
+def taken(run: xr.DataTree, name: str, n_draws: int) -> Floats:
+    """Draws of a parameter that the engine takes, draws first.
+
+    Raises
+    ------
+    RunError
+        If the run does not hold it.
+    """
+    posterior = run["posterior"].to_dataset()
+    if name not in posterior:
+        raise RunError(f"run: posterior/{name} is missing; fit the model again")
+    values = posterior[name].transpose(CHAIN, DRAW, ...).to_numpy()
+    size = posterior.sizes[CHAIN] * posterior.sizes[DRAW]
+    kept = np.linspace(0, size - 1, min(n_draws, size)).round().astype(int)
+    return np.asarray(values.reshape(size, *values.shape[2:])[kept], float)
 
 
 def _covariates(run: xr.DataTree) -> dict[str, Any]:

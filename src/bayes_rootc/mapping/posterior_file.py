@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from bayes_rootc.data.components import Components
 from bayes_rootc.errors import RunError
-from bayes_rootc.files import replacing
+from bayes_rootc.files import DAMAGED, read_arrays, replacing
 from bayes_rootc.layers import EFFECTS
 from bayes_rootc.mapping.posterior import DRAWN, PosteriorEngine
 
@@ -41,8 +40,7 @@ def load_posterior(path: Path) -> PosteriorEngine:
         If it is missing or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            of = {name: stored[name] for name in stored.files}
+        of = read_arrays(path)
         texts: dict[str, Any] = {name: tuple(str(one) for one in of[f"c {name}"]) for name in TEXTS}
         numbers: dict[str, Any] = {name: of[f"c {name}"] for name in NUMBERS}
         return PosteriorEngine(
@@ -55,5 +53,5 @@ def load_posterior(path: Path) -> PosteriorEngine:
             clamp=bool(of["clamp"]),
             **{name: of[name] for name in PLAIN},
         )
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except DAMAGED as error:
         raise RunError(f"{path}: holds no posterior of a map ({error})") from None

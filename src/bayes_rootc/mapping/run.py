@@ -22,7 +22,7 @@ from bayes_rootc.mapping.block import CERTIFICATE, blocks_of, done_path, map_blo
 from bayes_rootc.mapping.cube import Block, locate_cube
 from bayes_rootc.mapping.plan import Plan, make_plan, peak_memory_mib
 from bayes_rootc.mapping.prepare import Request, certificate, prepare
-from bayes_rootc.mapping.totals import totals
+from bayes_rootc.mapping.totals import Totals, totals
 from bayes_rootc.spec.map import MapSpec
 
 Say = Callable[[str], None]
@@ -30,7 +30,7 @@ SAY_EVERY_SECONDS = 5.0
 RETRIES = 3
 """Of a block that failed; dask itself sees to those whose worker was lost."""
 
-FINISHED, COUNTS = "totals.csv", "counts.json"
+FINISHED, COUNTS, BESIDE_NPP = "totals.csv", "counts.json", "npp.csv"
 HALF_WRITTEN = (".partial", ".part")
 """Endings of such files: zarr's and ours."""
 
@@ -50,7 +50,7 @@ class MapRun:
     ----------
     folder : Path
     totals : DataFrame
-        See :func:`.totals.totals`.
+        See :class:`.totals.Totals`.
     counts : dict
         Cells by what became of them.
     info : dict
@@ -110,14 +110,21 @@ def make_maps(
             _on_cluster(folder, left, cluster, progress)
         else:
             _on_threads(folder, left, n_threads, progress)
-        table, counts = totals(folder, spec.engines, [block.number for block in blocks])
-        if table.empty:
-            found = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
-            raise DataError(f"{folder}: no cell of the grid could be mapped ({found})")
-        with replacing(folder / FINISHED) as beside:
-            table.to_csv(beside, index=False)
-        write_text(folder / COUNTS, json.dumps(counts, indent=1) + "\n")
-    return MapRun(folder, table, counts, info, time.monotonic() - clock)
+        found = totals(folder, spec.engines, [block.number for block in blocks])
+        _write_totals(found, folder)
+    return MapRun(folder, found.flows, found.counts, info, time.monotonic() - clock)
+
+
+def _write_totals(found: Totals, folder: Path) -> None:
+    """Write the sums of a map; with ``totals.csv`` it is finished."""
+    if found.flows.empty:
+        counts = ", ".join(f"{n:,} {name}" for name, n in found.counts.items() if n)
+        raise DataError(f"{folder}: no cell of the grid could be mapped ({counts})")
+    write_text(folder / COUNTS, json.dumps(found.counts, indent=1) + "\n")
+    for name, table in ((BESIDE_NPP, found.npp), (FINISHED, found.flows)):
+        if not table.empty:
+            with replacing(folder / name) as beside:
+                table.to_csv(beside, index=False)
 
 
 def plan_maps(spec: MapSpec, request: Request, *, n_threads: int, say: Say) -> Plan:
@@ -168,7 +175,8 @@ def _prepare_beside(spec: MapSpec, request: Request, wanted: dict[str, Any], say
     shutil.rmtree(beside, ignore_errors=True)
     try:
         prepare(spec, replace(request, folder=beside), wanted, say)
-        for name in (CERTIFICATE, FINISHED, COUNTS, *REPORT):  # the certificate goes first
+        # The certificate goes first.
+        for name in (CERTIFICATE, FINISHED, COUNTS, BESIDE_NPP, *REPORT):
             (folder / name).unlink(missing_ok=True)
         for name in (*PARTS, *DERIVED):
             shutil.rmtree(folder / name, ignore_errors=True)

@@ -5,7 +5,7 @@ Draws are the last axis, float32; quantiles are order statistics, interpolated a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,11 @@ FLOWS = ("i_root", "i_bulk", "i_loss")
 SHARE = "loss_share"
 P_NEGATIVE = "p_loss_negative"
 
+LEAST_ROOT = np.float32(1e-30)
+"""Least I_root of a layer, Mg C ha⁻¹ yr⁻¹, that a loss is divided by: no share is infinite."""
 
-def quantiles(
-    draws: Values, probabilities: Sequence[float], of: Callable[[Values], Values] | None = None
-) -> Values:
+
+def quantiles(draws: Values, probabilities: Sequence[float]) -> Values:
     """Quantiles over the last axis, which is sorted in place.
 
     Parameters
@@ -28,9 +29,6 @@ def quantiles(
     draws : ndarray of float32, shape (..., S)
         C-contiguous; left sorted.
     probabilities : sequence of float, length Q
-    of : callable, optional
-        A rising function of the draws, such as ``exp``: applied to the order statistics that are
-        needed and to no other draw.
 
     Returns
     -------
@@ -43,8 +41,6 @@ def quantiles(
     found = np.empty((len(at), *draws.shape[:-1]), np.float32)
     for out, i, j, part in zip(found, low, high, (at - low).astype(np.float32), strict=True):
         below, above = draws[..., i], draws[..., j]
-        if of is not None:
-            below, above = of(below), of(above)
         np.add(below, part * (above - below), out=out)
     return found
 
@@ -77,8 +73,7 @@ def summarise(
         found[f"{name}_mean"] = draws.mean(axis=-1)
         found[f"{name}_sd"] = draws.std(axis=-1)
         found[f"{name}_quantile"] = quantiles(draws.copy(), probabilities)
-    least = np.float32(np.finfo(np.float32).tiny)
-    share = np.asarray(flows["i_loss"] / np.maximum(flows["i_root"], least), np.float32)
+    share = np.asarray(flows["i_loss"] / np.maximum(flows["i_root"], LEAST_ROOT), np.float32)
     found[f"{SHARE}_quantile"] = quantiles(share, probabilities)
     return found, flows
 
