@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.report import numbers, tables
+from bayes_rootc.report import numbers, sources, tables
+
+_WITH_UNIT = re.compile(r"(.+) \(([^()]+)\)")
 
 Row = Mapping[Any, Any]
 Make = Callable[[xr.DataTree, Mapping[str, Any]], pd.DataFrame]
@@ -23,6 +26,10 @@ class WithTitle(Protocol):
         """Header, with the unit."""
         ...
 
+    def titles(self) -> Mapping[str, str]:
+        """Columns of the table that it shows → what each is, with the unit."""
+        ...
+
     def applies(self, frame: pd.DataFrame) -> bool:
         """Whether the table has what the column shows."""
         ...
@@ -32,6 +39,18 @@ class WithTitle(Protocol):
         ...
 
 
+def split_unit(title: str) -> tuple[str, str]:
+    """Split a header into what it names and the unit in its last brackets, if it has one.
+
+    Examples
+    --------
+    >>> split_unit("P(I_loss < 0) (–)"), split_unit("rests on")
+    (('P(I_loss < 0)', '–'), ('rests on', ''))
+    """
+    found = _WITH_UNIT.fullmatch(title)
+    return (found[1], found[2]) if found else (title, "")
+
+
 @dataclass(frozen=True)
 class Column:
     """One value of the row."""
@@ -39,6 +58,10 @@ class Column:
     key: str
     title: str
     write: numbers.Formatter = numbers.text
+
+    def titles(self) -> Mapping[str, str]:
+        """The header."""
+        return {self.key: self.title}
 
     def applies(self, frame: pd.DataFrame) -> bool:
         """Whether the table has this column."""
@@ -59,6 +82,17 @@ class Interval:
     high: str = "_q975"
     middle: str = ""
 
+    def titles(self) -> Mapping[str, str]:
+        """The header, and which end of the interval."""
+        name, unit = split_unit(self.title)
+        ends = {self.low: "lower end of the interval", self.high: "upper end of the interval"}
+        mean = {"": "posterior mean"} if self.middle else {}
+        found = {
+            self.key + end: f"{name}, {what}{f' ({unit})' if unit else ''}"
+            for end, what in (mean | ends).items()
+        }
+        return {self.key + self.middle: self.title, **found}
+
     def applies(self, frame: pd.DataFrame) -> bool:
         """Whether the table has this column."""
         return self.key + self.middle in frame
@@ -78,6 +112,8 @@ class TableRecord:
     ----------
     title, caption : str
     make : callable
+    source : tuple of str
+        What the numbers are computed from, see :mod:`bayes_rootc.report.sources`.
     columns : tuple
         What people see; empty: every column of the table.
     limit : int, optional
@@ -94,6 +130,7 @@ class TableRecord:
     limit: int | None = None
     hide_if_empty: bool = False
     needs: tuple[str, ...] = ()
+    source: sources.Source = field(kw_only=True)
 
 
 SUMMARY = (
@@ -129,6 +166,7 @@ TABLES: dict[str, TableRecord] = {
             Interval("k_typical", "k, typical site (yr⁻¹)"),
             Interval("k_mean", "k, mean over sites (yr⁻¹)"),
         ),
+        source=sources.TURNOVER,
     ),
     "population": TableRecord(
         "Population parameters",
@@ -137,6 +175,7 @@ TABLES: dict[str, TableRecord] = {
         "draws to say.",
         lambda run, _: tables.population_table(run),
         (Column("parameter", "parameter"), Column("meaning", "meaning"), *SUMMARY),
+        source=sources.POPULATION,
     ),
     "biomes": TableRecord(
         "Intercept and depth slope of each biome",
@@ -150,6 +189,7 @@ TABLES: dict[str, TableRecord] = {
             Column("basis", "rests on"),
             *SUMMARY,
         ),
+        source=sources.BIOMES,
     ),
     "checks": TableRecord(
         "Checks of the gate",
@@ -163,6 +203,7 @@ TABLES: dict[str, TableRecord] = {
             Column("passed", "outcome", numbers.yes_no),
         ),
         hide_if_empty=True,
+        source=(sources.DIAGNOSTICS,),
     ),
     "two_modes": TableRecord(
         "Layers with two turnover times",
@@ -184,12 +225,14 @@ TABLES: dict[str, TableRecord] = {
             Column("c_age_2", "C_age, slow (yr)", numbers.three_digits),
         ),
         limit=25,
+        source=sources.TWO_MODES,
     ),
     "dropped": TableRecord(
         "Rows left out, by reason",
         "A row is counted under the first reason that applies; the CSV names the rows.",
         lambda run, _: tables.dropped_table(run),
         (Column("text", "reason"), Column("n_rows", "rows", numbers.whole)),
+        source=sources.DROPPED,
     ),
     "implausible": TableRecord(
         "Kept layers worth a look",
@@ -205,5 +248,6 @@ TABLES: dict[str, TableRecord] = {
         ),
         limit=25,
         hide_if_empty=True,
+        source=sources.IMPLAUSIBLE,
     ),
 }

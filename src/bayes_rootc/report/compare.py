@@ -144,7 +144,8 @@ def _key_tables(pair: tuple[Stored, Stored]) -> Table:
         (name, *row) for name, table in zip(names, tables, strict=True) for row in table.cells
     )
     first = tables[0]
-    return Table(first.name, first.title, first.caption, frame, ("run", *first.header), cells)
+    words, header = (first.title, first.caption), ("run", *first.header)
+    return Table(first.name, *words, frame, header, cells, first.source)
 
 
 def _parameter_table(frame: pd.DataFrame, one: str, other: str) -> Table:
@@ -164,7 +165,9 @@ def _parameter_table(frame: pd.DataFrame, one: str, other: str) -> Table:
         f"Columns ending in 1 are of {one}, in 2 of {other}."
     )
     header = ("parameter", one, other, "difference (sd)")
-    return Table("parameters", "Parameters of both", caption, frame, header, cells)
+    return Table(
+        "parameters", "Parameters of both", caption, frame, header, cells, ("posterior/*",)
+    )
 
 
 def _picture(frame: pd.DataFrame, one: str, other: str) -> Picture:

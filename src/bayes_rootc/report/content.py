@@ -7,7 +7,7 @@ import xarray as xr
 from bayes_rootc.report import numbers
 from bayes_rootc.report.kinds import kind_of
 from bayes_rootc.report.parts import Banner, Diagnostics, Report, make_picture, make_table
-from bayes_rootc.report.stored import group, json_attribute
+from bayes_rootc.report.stored import group, json_attribute, origin_of
 
 
 def build_report(run: xr.DataTree, diagnostics: Diagnostics) -> Report:
@@ -31,7 +31,7 @@ def build_report(run: xr.DataTree, diagnostics: Diagnostics) -> Report:
     made = (make_table(name, record, run, diagnostics) for name, record in kind.tables.items())
     drawn = (make_picture(name, record, run) for name, record in kind.figures.items())
     return Report(
-        title=f"{kind.title}: {attrs.get('origin', 'a stored run')}",
+        title=f"{kind.title}: {origin_of(attrs)}",
         lead=kind.lead(run),
         banners=tuple(banners_of(run, diagnostics)),
         verdict=_verdict(diagnostics),
@@ -109,7 +109,8 @@ def certificate_of(run: xr.DataTree, diagnostics: Diagnostics) -> list[tuple[str
         "draws_asked": "draws asked for",
         **kind_of(run).certificate,
     }
-    rows = [(title, numbers.text(run.attrs.get(name, "unknown"))) for name, title in names.items()]
+    attrs = run.attrs | {"origin": origin_of(run.attrs)}
+    rows = [(title, numbers.text(attrs.get(name, "unknown"))) for name, title in names.items()]
     engines = json_attribute(run, "engines", {})
     rows += [(f"{name} version", str(version)) for name, version in engines.items()]
     seconds = diagnostics.get("sampling_seconds")

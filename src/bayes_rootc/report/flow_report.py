@@ -15,6 +15,7 @@ from bayes_rootc.report.answer import answer_table, distance_sentence, parts_sen
 from bayes_rootc.report.comparison import COMPARED
 from bayes_rootc.report.flow_tables import COUNTS, counts_table, site_components
 from bayes_rootc.report.parts import Diagnostics, Pairs, Table
+from bayes_rootc.report.sources import ANSWER, TYPICAL_LEVELS, found_in
 from bayes_rootc.report.stored import (
     Floats,
     biome_name,
@@ -22,6 +23,7 @@ from bayes_rootc.report.stored import (
     group,
     has,
     labels,
+    origin_of,
 )
 from bayes_rootc.report.tables import dropped_table, smallest_ess
 
@@ -60,7 +62,7 @@ def lead(sentence: str) -> Callable[[xr.DataTree], str]:
     """Make the lead of a kind of run: what it is, and what data it was fitted to."""
 
     def say(run: xr.DataTree) -> str:
-        return f"{sentence} Data: {run.attrs.get('origin', 'unknown')}."
+        return f"{sentence} Data: {origin_of(run.attrs)}."
 
     return say
 
@@ -104,6 +106,7 @@ def answer_key_table(run: xr.DataTree) -> Table:
         frame,
         ("", "what it is", "mean over sites", "typical (median) site", "study (range)"),
         tuple(tuple(str(cell) for cell in row) for row in frame[shown].to_numpy()),
+        found_in(run, ANSWER),
     )
 
 
@@ -132,6 +135,7 @@ def typical_key_table(run: xr.DataTree) -> Table:
         pd.DataFrame(rows),
         ("biome", *(NATURAL[name].title for name in names)),
         tuple(cells),
+        found_in(run, TYPICAL_LEVELS),
     )
 
 

@@ -72,6 +72,7 @@ def learning_report(tables: Tables, info: Mapping[str, Any]) -> Report:
     if not info["run"]["passed"]:
         text = f"The targets are of a run that did not pass its gate: {info['run']['verdict']}"
         banners.append(Banner("NOT CONVERGED", text))
+    shown = learning_tables(tables)
     absent = [f"learner {name} was absent: {why}" for name, why in info["absent"].items()]
     return Report(
         title="Learners of root input, uptake and turnover",
@@ -85,8 +86,8 @@ def learning_report(tables: Tables, info: Mapping[str, Any]) -> Report:
         facts=tuple(
             (UNITS[t][0], _fact(tables["scores"], t)) for t in targets_of(tables["scores"])
         ),
-        key_table=_scores(tables["scores"]),
-        tables=tuple(_others(tables)),
+        key_table=shown[0],
+        tables=tuple(shown[1:]),
         pictures=tuple(
             drawn(name, (f.title, f.caption), f.draw(tables), tables[f.table])
             for name, f in FIGURES.items()
@@ -126,8 +127,9 @@ def _scores(scores: pd.DataFrame) -> Table:
     return _table("scores", "Scores", caption, scores)
 
 
-def _others(tables: Tables) -> list[Table]:
-    found = []
+def learning_tables(tables: Tables) -> list[Table]:
+    """Scores, weights of the ensemble, chosen settings, two ways to standard layers."""
+    found = [_scores(tables["scores"])]
     weights = tables["weights"].groupby(["target", "rule", "learner"], sort=False)["weight"]
     text = (
         "Mean over outer folds of what each learner counts in the ensemble; 0: not among the best."
@@ -167,7 +169,8 @@ def _table(
 ) -> Table:
     shown = frame if limit is None else frame.head(limit)
     cells = tuple(tuple(_cell(value) for value in row) for row in shown.itertuples(index=False))
-    return Table(name, title, caption, frame, tuple(map(str, frame.columns)), cells)
+    header = tuple(map(str, frame.columns))
+    return Table(name, title, caption, frame, header, cells, (f"{name}.csv",))
 
 
 def _cell(value: Any) -> str:

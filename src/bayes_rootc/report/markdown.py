@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
-from bayes_rootc.report.parts import Picture, Report, Table
+from bayes_rootc.report.parts import WARNING, Picture, Report, Table
+from bayes_rootc.report.sources import in_words
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 
@@ -24,7 +25,7 @@ def plain(text: str) -> str:
 def render_markdown(report: Report) -> str:
     """Return the report as Markdown; figures are ``figures/NAME.png``."""
     parts = [f"# {plain(report.title)}"]
-    parts += [f"> **{plain(b.word)}**: {plain(b.sentence)}" for b in report.banners]
+    parts += [f"> **{WARNING} {plain(b.word)}**: {plain(b.sentence)}" for b in report.banners]
     parts += [plain(report.lead), f"**{plain(report.verdict)}**"]
     parts.append("\n".join(f"- {plain(name)}: {plain(value)}" for name, value in report.facts))
     if report.notes:
@@ -49,8 +50,7 @@ def _grid(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> str:
 def _table(table: Table) -> str:
     rows = table.cells or (("none", *[""] * (len(table.header) - 1)),)
     parts = [f"## {plain(table.title)}", plain(table.caption), _grid(table.header, rows)]
-    if table.note:
-        parts.append(plain(table.note))
+    parts += [plain(text) for text in (table.note, in_words(table.source)) if text]
     return "\n\n".join(parts)
 
 

@@ -14,10 +14,14 @@ from bayes_rootc.report import numbers
 from bayes_rootc.report.columns import Column, TableRecord, WithTitle
 from bayes_rootc.report.figures.record import FigureRecord
 from bayes_rootc.report.figures.style import to_png, to_svg
+from bayes_rootc.report.sources import Source, found_in
 from bayes_rootc.report.stored import has
 
 Diagnostics = Mapping[str, Any]
 Pairs = tuple[tuple[str, str], ...]
+
+WARNING = "⚠"
+"""Sign before the word of a banner."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,18 @@ class Banner:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: all rows for CSV, and the cells shown to people."""
+    """One table: all rows for the files, and the cells shown to people.
+
+    Attributes
+    ----------
+    name, title, caption : str
+    frame : DataFrame
+    header, cells : tuple
+    source : tuple of str
+        What it is computed from, see :mod:`bayes_rootc.report.sources`.
+    titles : mapping
+        Columns of the frame that people see → what each is, with the unit.
+    """
 
     name: str
     title: str
@@ -38,6 +53,8 @@ class Table:
     frame: pd.DataFrame
     header: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
+    source: Source = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def note(self) -> str:
@@ -130,7 +147,9 @@ def make_table(
         tuple(column.cell(row) for column in columns) for row in shown.to_dict(orient="records")
     )
     header = tuple(column.title for column in columns)
-    return Table(name, record.title, record.caption, frame, header, cells)
+    titles = {key: title for column in columns for key, title in column.titles().items()}
+    words, source = (record.title, record.caption), found_in(run, record.source)
+    return Table(name, *words, frame, header, cells, source, titles)
 
 
 def make_picture(name: str, record: FigureRecord, run: xr.DataTree) -> Picture | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from bayes_rootc.radiocarbon.atmosphere import LAST_YEAR, Atmosphere
 from bayes_rootc.radiocarbon.sample import SampleTurnover
 from bayes_rootc.report.figures.style import (
     COLOURS,
+    DASHES,
     GREY,
     INK,
     PALE,
@@ -86,8 +87,17 @@ def draw_turnover(answer: SampleTurnover) -> Figure:
 
 
 @styled
-def draw_curve(times: Floats, delta14c: Floats, turnover: float, atmosphere: Atmosphere) -> Figure:
-    """Δ14C of the pool and of the atmosphere it receives, over the times asked for."""
+def draw_curves(times: Floats, pools: Mapping[float, Floats], atmosphere: Atmosphere) -> Figure:
+    """Δ14C of pools and of the atmosphere they receive, over the times asked for.
+
+    Parameters
+    ----------
+    times : ndarray, shape (T,)
+        Decimal calendar years, rising.
+    pools : mapping
+        Turnover time in years → Δ14C, ‰, shape (T,).
+    atmosphere : Atmosphere
+    """
     figure = new_figure(6.8, 4.0)
     ax = figure.subplots()
     start, stop = float(times[0]), float(times[-1])
@@ -96,7 +106,15 @@ def draw_curve(times: Floats, delta14c: Floats, turnover: float, atmosphere: Atm
     is_lagged = atmosphere.year[-1] > LAST_YEAR + 1
     name = "atmosphere with its lag" if is_lagged else "atmosphere"
     ax.plot(air, atmosphere.at(air), color=GREY, lw=1.2, label=f"{name}, {atmosphere.zone}")
-    ax.plot(times, delta14c, color=COLOURS[0], lw=1.8, label=f"pool of {turnover:g} years")
+    for n, (turnover, delta14c) in enumerate(pools.items()):
+        ax.plot(
+            times,
+            delta14c,
+            color=COLOURS[n % len(COLOURS)],
+            ls=DASHES[n % len(DASHES)],
+            lw=1.8,
+            label=f"pool of {turnover:,g} years",
+        )
     if stop > atmosphere.extrapolated_from:
         ax.axvspan(
             max(start, atmosphere.extrapolated_from),
@@ -112,7 +130,8 @@ def draw_curve(times: Floats, delta14c: Floats, turnover: float, atmosphere: Atm
     ax.set_xlabel("calendar year")
     ax.set_ylabel("Δ14C (‰)")
     figure.legend(loc="outside lower center", ncols=3)
-    ax.set_title(f"One pool, {atmosphere.initial} atmosphere before 1950", loc="left")
+    count = "One pool" if len(pools) == 1 else f"{len(pools)} pools"
+    ax.set_title(f"{count}, {atmosphere.initial} atmosphere before 1950", loc="left")
     return figure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from bayes_rootc.layers import BIOMES, GRID_COMPONENT, STANDARD_EDGES_CM, STANDA
 
 Floats = NDArray[np.float64]
 
-POPULATION = ("alpha", "beta", "gamma", "sigma_biome", "sigma_slope", "sigma_profile", "tau")
+POPULATION = ("alpha", "beta", "gamma", "sigma_biome", "sigma_slope", "sigma_profile", "tau",
+              "shape")  # fmt: skip
 """Population parameters, in the order in which people read them."""
 
 BIOME_PARAMETERS = ("a_biome", "s_biome")
@@ -149,8 +151,31 @@ def parameters(
             yield Parameter(name, label, draws, _truth(truth, name, label))
 
 
+def origin_of(attrs: Mapping[Any, Any]) -> str:
+    """Say where the data are from; of a place on a machine only its end, as reports are passed on.
+
+    Examples
+    --------
+    >>> origin_of({"origin": "/disk/ann/soil/data"})
+    '…/soil/data'
+    """
+    origin = str(attrs.get("origin", "unknown"))
+    if not Path(origin).is_absolute():
+        return origin
+    return "/".join(("…", *Path(origin).parts[-2:]))
+
+
 def labels(array: xr.DataArray | xr.Dataset, dim: str) -> list[str]:
-    """Return the labels of a dimension as text, or its positions where it has none."""
+    """Return the labels of a dimension as text, or its positions where it has none.
+
+    Raises
+    ------
+    RunError
+        If there is no such dimension, as in a run of an older version.
+    """
+    if dim not in array.dims:
+        have = ", ".join(str(one) for one in array.dims) or "none"
+        raise RunError(f"run: dimension {dim} is missing; it has {have}: fit the model again")
     if dim in array.coords and array[dim].dims == (dim,):
         return [str(label) for label in array[dim].values]
     return [str(position) for position in range(array.sizes[dim])]

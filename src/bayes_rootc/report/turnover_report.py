@@ -7,7 +7,8 @@ import xarray as xr
 
 from bayes_rootc.report import numbers
 from bayes_rootc.report.parts import Diagnostics, Pairs, Table
-from bayes_rootc.report.stored import biome_name, group, json_attribute
+from bayes_rootc.report.sources import TURNOVER_KEY, found_in
+from bayes_rootc.report.stored import biome_name, group, json_attribute, origin_of
 from bayes_rootc.report.tables import dropped_table, smallest_ess, turnover_table
 
 KEY_LAYERS = ("0-20", "100-150")
@@ -21,7 +22,7 @@ def lead(run: xr.DataTree) -> str:
     return (
         "A hierarchical model of the decay rate k of bulk soil carbon (turnover time C_age = 1/k) "
         "by layer, profile and biome, fitted to the Δ14C of soil layers. "
-        f"Model: {model}; data: {attrs.get('origin', 'unknown')} "
+        f"Model: {model}; data: {origin_of(attrs)} "
         f"(format {attrs.get('data_format', 'unknown')}); atmosphere: "
         f"{attrs.get('atmosphere_source', 'unknown')}, initial state "
         f"{attrs.get('initial', 'unknown')}."
@@ -76,4 +77,5 @@ def key_table(run: xr.DataTree) -> Table:
         pd.DataFrame(rows),
         header,
         tuple(cells),
+        found_in(run, TURNOVER_KEY),
     )

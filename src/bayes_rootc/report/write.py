@@ -1,4 +1,7 @@
-"""Write a report (HTML, Markdown, figures, tables) or losses; each file whole or not at all."""
+"""Write a report (HTML, Markdown, figures, tables) or losses; each file whole or not at all.
+
+Tables are written as CSV and as Parquet, figures as PNG and SVG with their numbers as CSV.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from bayes_rootc.errors import WriteError
 from bayes_rootc.files import replacing, write_text
 from bayes_rootc.report.content import build_report
 from bayes_rootc.report.figures.flow_catalogue import LOSS_FIGURES
-from bayes_rootc.report.flow_columns import LOSS_TABLES
 from bayes_rootc.report.flow_report import answer_key_table
 from bayes_rootc.report.html import render_html
+from bayes_rootc.report.loss_columns import LOSS_TABLES
 from bayes_rootc.report.losses import with_losses
 from bayes_rootc.report.markdown import render_markdown
+from bayes_rootc.report.parquet import write_parquet
 from bayes_rootc.report.parts import Picture, Report, Table, make_picture, make_table
 
 MAX_HTML_BYTES = 8_000_000
@@ -68,7 +72,7 @@ def write_pages(report: Report, folder: Path | str) -> Path:
 
 
 def write_losses(run: xr.DataTree, folder: Path | str, seed: int | None = None) -> Path:
-    """Write the tables and figures of losses: ``tables/`` (CSV) and ``figures/`` (PNG, CSV).
+    """Write the tables and figures of losses: ``tables/`` and ``figures/``, as a report has them.
 
     As with a report, everything is made first and then written file by file.
 
@@ -119,6 +123,7 @@ def _write_parts(folder: Path, tables: Iterable[Table], pictures: Iterable[Pictu
         _write_csv(picture.frame, folder / "figures" / f"{picture.name}.csv")
     for table in tables:
         _write_csv(table.frame, folder / "tables" / f"{table.name}.csv")
+        write_parquet(table, folder / "tables" / f"{table.name}.parquet")
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:

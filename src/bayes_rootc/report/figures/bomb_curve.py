@@ -8,11 +8,10 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayes_rootc.report.figures.style import (
-    COLOURS,
-    DASHES,
     INK,
     PALE,
     depth_colours,
+    line_of,
     new_figure,
     styled,
 )
@@ -70,8 +69,7 @@ def draw(run: xr.DataTree) -> Figure:
         ax.plot(
             curve["year"],
             curve["delta14c"],
-            color=COLOURS[number % len(COLOURS)],
-            ls=DASHES[number % len(DASHES)],
+            **line_of(number),
             lw=1.5,
             zorder=3,
             label=f"atmosphere {zone}",

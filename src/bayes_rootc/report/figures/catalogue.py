@@ -24,7 +24,7 @@ FIGURES = {
     ),
     "prior_posterior": FigureRecord(
         "What the data taught the model",
-        "Prior (grey) and posterior (blue) of the population parameters, each scaled to its own "
+        "Prior (pale) and posterior (dark) of the population parameters, each scaled to its own "
         "peak. Where both have the same shape, the data said little. In a simulated world the "
         "dashed line is the truth.",
         prior_posterior.draw,

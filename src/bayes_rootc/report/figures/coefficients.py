@@ -1,4 +1,4 @@
-"""Coefficients of the components by biome: one heat map per quantity, grey where 0 is likely."""
+"""Coefficients of the components by biome: one heat map per quantity, pale where 0 is likely."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bayes_rootc.report.drivers import DEPTH, TYPICAL_BIOME, coefficients_table
-from bayes_rootc.report.figures.style import INK, colour_of, ink_on, new_figure, styled
+from bayes_rootc.report.figures.style import INK, colour_of, ink_on, new_figure, short, styled
 
-UNSURE = "#d0d0d0"
+UNSURE = "#e8e8e8"
 
 
 def data(run: xr.DataTree) -> pd.DataFrame:
@@ -44,7 +44,8 @@ def draw(run: xr.DataTree) -> Figure:
     bar = figure.colorbar(scale, ax=axes, location="bottom", shrink=0.5, aspect=40, pad=0.02)
     bar.set_label("change on the quantity's log or logit scale by one unit of the component (–)")
     figure.suptitle(
-        "Drivers by biome: posterior means. Grey: the 95 % interval holds 0; *: no data of its own",
+        "Drivers by biome: posterior means. Bold: the 95 % interval does not hold 0; "
+        "*: no data of its own",
         color=INK,
     )
     return figure
@@ -57,11 +58,12 @@ def _panel(ax: Axes, table: pd.DataFrame, scale: ScalarMappable) -> None:
         x, y = components.index(row["component"]), biomes.index(row["biome"])
         value = float(row["coefficient"])
         fill = (1.0, 1.0, 1.0) if row["component"] == DEPTH else colour_of(value, scale)
-        colour = to_rgb(UNSURE) if row["holds_zero"] else fill
+        unsure = bool(row["holds_zero"])
+        colour = to_rgb(UNSURE) if unsure else fill
         ax.add_patch(
             Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, ec="white", lw=1.2, in_layout=False)
         )
-        ink = "#606060" if row["holds_zero"] else ink_on(colour)
+        ink = "#606060" if unsure else ink_on(colour)
         mark = "" if row["n"] else "*"
         ax.text(
             x,
@@ -69,14 +71,15 @@ def _panel(ax: Axes, table: pd.DataFrame, scale: ScalarMappable) -> None:
             f"{value:+.2f}{mark}",
             ha="center",
             va="center",
-            fontsize=6.5,
+            fontsize=6.5 if unsure else 7.0,
+            fontweight="normal" if unsure else "bold",
             color=ink,
             in_layout=False,
         )
     ax.set_xlim(-0.5, len(components) - 0.5)
     ax.set_ylim(len(biomes) - 0.5, -0.5)
     ax.axhline(biomes.index(TYPICAL_BIOME) - 0.5, color=INK, lw=0.8)
-    ax.set_xticks(range(len(components)), components, rotation=40, ha="right")
+    ax.set_xticks(range(len(components)), map(short, components), rotation=40, ha="right")
     ax.set_yticks(range(len(biomes)), biomes)
     ax.tick_params(length=0)
     ax.set_title(str(table["title"].iloc[0]), loc="left")

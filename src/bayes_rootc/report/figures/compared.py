@@ -8,7 +8,15 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bayes_rootc.report.figures.style import COLOURS, INK, legend_below, new_figure, styled
+from bayes_rootc.report.figures.style import (
+    COLOURS,
+    INK,
+    legend_below,
+    new_figure,
+    points_of,
+    short,
+    styled,
+)
 
 
 @styled
@@ -22,13 +30,13 @@ def draw(frame: pd.DataFrame, one: str, other: str) -> Figure:
         low, middle, high = (ends - frame["mean_1"].to_numpy()) / np.asarray(spread)
         y = np.arange(len(frame)) + (0.15 if n else -0.15)
         ax.hlines(y, low, high, color=COLOURS[n], lw=1.8)
-        ax.plot(middle, y, "os"[n], color=COLOURS[n], ms=4, mew=0)
+        ax.plot(middle, y, ls="", **points_of(n), ms=4, mew=0)
     ax.axvline(0.0, color=INK, lw=0.6)
-    ax.set_yticks(range(len(frame)), list(frame["parameter"]))
+    ax.set_yticks(range(len(frame)), [short(name) for name in frame["parameter"]])
     ax.set_ylim(len(frame) - 0.5, -0.5)
     ax.set_xlabel("difference from the mean of the first run (sd)")
     handles: list[Artist] = [
-        Line2D([], [], color=COLOURS[n], marker="os"[n], ms=5, label=name)
+        Line2D([], [], **points_of(n), ms=5, label=short(name))
         for n, name in enumerate((one, other))
     ]
     legend_below(figure, handles)

@@ -33,8 +33,8 @@ LOSS_FIGURES = {
     "loss_biomes": FigureRecord(
         "I_loss by biome",
         "Mean and typical site (no residuals) of the population of a biome: posterior median and "
-        "95 % interval. Biomes that share a letter (of one colour) are not shown to differ. "
-        "“population”: "
+        "95 % interval. Biomes that share a letter (beside one kind of marker) are not shown to "
+        "differ. “population”: "
         "the biome has no data of that block, so its number comes from the population of biomes.",
         loss_biomes.draw,
         loss_biomes.data,
@@ -51,8 +51,8 @@ LOSS_FIGURES = {
     "depth_absolute": FigureRecord(
         "Over depth, absolute",
         "Flow per cm of depth in each standard layer (as the study's Fig. 3), on an axis that is "
-        "linear near 0 and logarithmic beyond; mean over the sites of each biome, posterior "
-        "median and 95 % interval.",
+        "linear near 0 and logarithmic beyond; mean of the population of sites of each biome, "
+        "posterior median and 95 % interval.",
         flow_depth.draw,
         flow_depth.data,
         needs=("derived/i_root_mean", "derived/i_bulk_mean", "derived/i_loss_mean"),
@@ -72,9 +72,9 @@ FLOW_FIGURES = {
     **LOSS_FIGURES,
     "driver_map": FigureRecord(
         "Drivers by biome",
-        "Coefficient of each component (as the study's Fig. 2), posterior mean; grey where the "
-        "95 % interval holds 0; a star where the biome has no data of its own. Depth slopes are "
-        "much larger and have no colour.",
+        "Coefficient of each component (as the study's Fig. 2), posterior mean; bold where the "
+        "95 % interval does not hold 0, else grey; a star where the biome has no data of its own. "
+        "Depth slopes are much larger and have no colour.",
         coefficients.draw,
         coefficients.data,
         needs=_COMPONENTS,

@@ -16,11 +16,12 @@ from matplotlib.lines import Line2D
 from bayes_rootc.layers import MAX_DEPTH_CM
 from bayes_rootc.report.figures.style import (
     COLOURS,
-    DASHES,
     INK,
     legend_below,
+    line_of,
     panels,
     plain_number,
+    points_of,
     styled,
 )
 from bayes_rootc.report.flow_tables import AVERAGES, PROFILE, depth_table
@@ -43,14 +44,14 @@ SCALES = {
     "absolute": Scale(
         "_per_cm",
         "flow (kg C ha⁻¹ yr⁻¹ per cm)",
-        "Root carbon over depth, mean over sites",
+        "Root carbon over depth, mean of the population of sites",
         (-100.0, 2000.0),
         (-100.0, -10.0, -1.0, 0.0, 1.0, 10.0, 100.0, 1000.0),
     ),
     "percent": Scale(
         "_percent",
         "share of the flow of 0-200 cm (%)",
-        "Where in the profile root carbon goes, mean over sites",
+        "Where in the profile root carbon goes, mean of the population of sites",
         (-20.0, 120.0),
         (),
     ),
@@ -81,13 +82,13 @@ def _panel(ax: Axes, biome: pd.DataFrame, suffix: str) -> None:
             continue
         ax.stairs(
             biome[key], steps, orientation="horizontal", baseline=None,
-            color=COLOURS[n], ls=DASHES[n], lw=1.6,
+            **line_of(n), lw=1.6,
         )  # fmt: skip
         shift = (n - 1) * 3.0
         ax.hlines(
             middle + shift, biome[f"{key}_q025"], biome[f"{key}_q975"], color=COLOURS[n], lw=1.0
         )
-        ax.plot(biome[key], middle + shift, "os^"[n], color=COLOURS[n], ms=3, mew=0)
+        ax.plot(biome[key], middle + shift, ls="", **points_of(n), ms=3, mew=0)
     ax.axvline(0, color=INK, lw=0.6)
     missing = str(biome["from_population"].iloc[0])
     lines = textwrap.wrap(str(biome["biome"].iloc[0]), 34)
@@ -119,7 +120,7 @@ def _draw(run: xr.DataTree, scale: Scale) -> Figure:
     axes[0].set_xlim(max(1.05 * low, scale.limits[0]), min(1.05 * high, scale.limits[1]))
     axes[0].set_ylim(float(MAX_DEPTH_CM), 0.0)
     handles: list[Artist] = [
-        Line2D([], [], color=COLOURS[n], ls=DASHES[n], marker="os^"[n], ms=4, label=label)
+        Line2D([], [], **line_of(n) | points_of(n), ms=4, label=label)
         for n, (name, label) in enumerate(FLOW_NAMES.items())
         if name + scale.suffix in shown
     ]

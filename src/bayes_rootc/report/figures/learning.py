@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bayes_rootc.report.figures.style import COLOURS, DASHES, GREY, INK, new_figure, styled
+from bayes_rootc.report.figures.style import (
+    COLOURS,
+    GREY,
+    INK,
+    line_of,
+    new_figure,
+    points_of,
+    short,
+    styled,
+)
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -21,9 +30,13 @@ UNITS = {
 }
 """Target → its name, and the unit of the scale it is learned on."""
 
+LEAST_R2 = -0.5
+"""Axes of R² end here; what is worse stands at the edge, with its number."""
+
 RULE_TEXT = {"random": "rows held out", "grouped": "places held out"}
 ENSEMBLE = "ensemble"
 MOST_IMPORTANT = 10
+PANEL_NAME = 22  # longest name beside a panel
 
 
 def targets_of(frame: pd.DataFrame) -> list[str]:
@@ -52,8 +65,8 @@ def observed_predicted(tables: Tables) -> Figure:
         name, unit = UNITS[target]
         if i == 0:
             ax.set_title(name)
-        ax.set_xlabel(f"predicted, {unit}" if i == len(rules) - 1 else "")
-        ax.set_ylabel(f"{RULE_TEXT[rule]}\nobserved" if j == 0 else "")
+        ax.set_xlabel(f"predicted,\n{unit}" if i == len(rules) - 1 else "")
+        ax.set_ylabel((f"{RULE_TEXT[rule]}\n" if j == 0 else "") + f"observed, {unit}", fontsize=8)
     figure.suptitle("Out-of-fold predictions of the ensemble; line: 1 : 1", color=INK)
     return figure
 
@@ -75,13 +88,16 @@ def skill(tables: Tables) -> Figure:
         for i, rule in enumerate(RULE_TEXT):
             part = frame[(frame["target"] == target) & (frame["rule"] == rule)]
             value = part.set_index("learner")["r2"].reindex(learners)
-            ax.plot(value, range(len(learners)), "os"[i], color=COLOURS[i], ms=6 - i,
-                    label=RULE_TEXT[rule], clip_on=False)  # fmt: skip
+            ax.plot(value.clip(lower=LEAST_R2), range(len(learners)), ls="", **points_of(i),
+                    ms=6 - i, label=RULE_TEXT[rule], clip_on=False)  # fmt: skip
+            for y, r2 in enumerate(value):
+                if r2 < LEAST_R2:
+                    ax.text(LEAST_R2, y + 0.35, f"← {r2:.1f}", ha="left", va="center", fontsize=7)
         ax.set_title(UNITS[target][0])
-        ax.set_xlabel("R² out of fold")
+        ax.set_xlabel("R² out of fold (–)")
         ax.axvline(0.0, color=GREY, lw=0.6)
         ax.grid(axis="y", lw=0.3)
-    axes[0].set_yticks(range(len(learners)), learners)
+    axes[0].set_yticks(range(len(learners)), [short(name, PANEL_NAME) for name in learners])
     axes[0].invert_yaxis()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
@@ -96,12 +112,16 @@ def importance(tables: Tables) -> Figure:
     axes = figure.subplots(1, len(targets), squeeze=False)[0]
     for ax, target in zip(axes, targets, strict=True):
         part = frame[frame["target"] == target].nlargest(MOST_IMPORTANT, "importance")
-        ax.barh(part["feature"], part["importance"], xerr=part["sd"], color=COLOURS[0],
+        names = [short(name, PANEL_NAME) for name in part["feature"]]
+        ax.barh(names, part["importance"], xerr=part["sd"], color=COLOURS[0],
                 error_kw={"lw": 0.8, "ecolor": INK})  # fmt: skip
         ax.invert_yaxis()
         ax.set_title(UNITS[target][0])
-        ax.set_xlabel("rise of RMSE if shuffled")
-    figure.suptitle("Permutation importance on held-out places (± standard deviation)", color=INK)
+        ax.set_xlabel(f"rise of RMSE,\n{UNITS[target][1]}")
+    figure.suptitle(
+        "Rise of the error where a predictor is shuffled, places held out (± standard deviation)",
+        color=INK,
+    )
     return figure
 
 
@@ -121,8 +141,9 @@ def dependence(tables: Tables) -> Figure:
                 ax.plot(number, curve["prediction"], color=COLOURS[0])
             else:
                 ax.plot(range(len(curve)), curve["prediction"], "o", color=COLOURS[0], ms=3)
-                ax.set_xticks(range(len(curve)), curve["value"], rotation=90, fontsize=5.5)
-            ax.set_xlabel(str(feature), fontsize=8)
+                names = [short(one, PANEL_NAME) for one in curve["value"]]
+                ax.set_xticks(range(len(curve)), names, rotation=90, fontsize=5.5)
+            ax.set_xlabel(short(feature, PANEL_NAME), fontsize=8)
         for ax in row[part["feature"].nunique() :]:
             ax.set_visible(False)
         row[0].set_ylabel(f"{UNITS[target][0]}\n{UNITS[target][1]}", fontsize=8)
@@ -140,11 +161,12 @@ def curve(tables: Tables) -> Figure:
     for ax, target in zip(axes, targets, strict=True):
         for i, rule in enumerate(RULE_TEXT):
             part = frame[(frame["target"] == target) & (frame["rule"] == rule)].sort_values("n")
-            ax.plot(part["n"], part["rmse"], marker="o", ms=3, color=COLOURS[i], ls=DASHES[i],
+            ax.plot(part["n"], part["rmse"], ms=4, **line_of(i) | points_of(i),
                     label=RULE_TEXT[rule])  # fmt: skip
         ax.set_title(UNITS[target][0])
-        ax.set_xlabel("rows learned from")
-    axes[0].set_ylabel(f"RMSE of {frame['learner'].iloc[0]}, out of fold")
+        ax.set_xlabel("rows learned from (number)")
+        ax.set_ylabel(f"RMSE, {UNITS[target][1]}")
+    figure.suptitle(f"Error of {short(frame['learner'].iloc[0])}, out of fold", color=INK)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -165,8 +187,8 @@ def harmonised(tables: Tables) -> Figure:
         ax.set_xlim(*ends)
         ax.set_ylim(*ends)
         ax.set_aspect("equal")
-        ax.set_title(f"{layer}")
-    axes[0].set_ylabel("learner of layer depths")
+        ax.set_title(f"{layer} cm")
+    axes[0].set_ylabel("learner of layer depths,\nlog₁₀ (Mg C ha⁻¹ yr⁻¹)")
     figure.supxlabel("the model's own profile, log₁₀ (Mg C ha⁻¹ yr⁻¹)", fontsize=9)
     figure.suptitle("I_bulk of the standard layers of every profile, two ways", color=INK)
     return figure

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bayes_rootc.report.drivers import loadings_table
-from bayes_rootc.report.figures.style import INK, colour_of, ink_on, new_figure, styled
+from bayes_rootc.report.figures.style import INK, colour_of, ink_on, new_figure, short, styled
 
 
 def data(run: xr.DataTree) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def draw(run: xr.DataTree) -> Figure:
     variables = [str(name) for name in table if name not in {"component", "group", "variance"}]
     values = table[variables].to_numpy(float).T
     pairs = zip(table["component"], table["variance"], strict=True)
-    names = [f"{name}\nvariance {variance:.1f}" for name, variance in pairs]
+    names = [f"{short(name)}\nvariance {variance:.1f}" for name, variance in pairs]
     figure = new_figure(3.0 + 0.95 * len(names), 1.6 + 0.23 * len(variables))
     ax = figure.subplots()
     limit = float(np.nanmax(np.abs(values), initial=1e-6))
@@ -48,7 +48,7 @@ def draw(run: xr.DataTree) -> Figure:
     ax.set_xlim(-0.5, len(names) - 0.5)
     ax.set_ylim(len(variables) - 0.5, -0.5)
     ax.set_xticks(range(len(names)), names)
-    ax.set_yticks(range(len(variables)), variables)
+    ax.set_yticks(range(len(variables)), map(short, variables))
     ax.tick_params(length=0)
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)

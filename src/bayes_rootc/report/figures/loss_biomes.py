@@ -12,7 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bayes_rootc.loss.tables import letter_table
-from bayes_rootc.report.figures.style import COLOURS, INK, legend_below, new_figure, styled
+from bayes_rootc.report.figures.style import (
+    COLOURS,
+    INK,
+    legend_below,
+    new_figure,
+    points_of,
+    styled,
+)
 from bayes_rootc.report.flow_tables import AVERAGES, flows_table
 from bayes_rootc.report.study import published
 
@@ -47,7 +54,7 @@ def draw(run: xr.DataTree) -> Figure:
     for n, average in enumerate(AVERAGES):
         key, y = f"i_loss_{average}", places + (0.17 if n else -0.17)
         ax.hlines(y, table[f"{key}_q025"], table[f"{key}_q975"], color=COLOURS[n], lw=1.8)
-        ax.plot(table[key], y, "os"[n], color=COLOURS[n], ms=5, mew=0)
+        ax.plot(table[key], y, ls="", **points_of(n), ms=5, mew=0)
         ends = np.clip(table[f"{key}_q975"], low, 0.94 * high)
         for end, height, letters in zip(ends, y, table[f"letters_{average}"], strict=True):
             ax.text(
@@ -71,7 +78,7 @@ def draw(run: xr.DataTree) -> Figure:
     ax.set_xlim(low, high)
     ax.set_xlabel("I_loss over 0-200 cm (Mg C ha⁻¹ yr⁻¹)")
     handles: list[Artist] = [
-        Line2D([], [], color=COLOURS[n], marker="os"[n], ms=5, label=f"{text}, 95 % interval")
+        Line2D([], [], **points_of(n), ms=5, label=f"{text}, 95 % interval")
         for n, text in enumerate(AVERAGES.values())
     ]
     handles.append(Line2D([], [], color=INK, lw=1.0, ls=":", label="global mean of the study"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.artist import Artist
@@ -14,11 +15,17 @@ from matplotlib.lines import Line2D
 from bayes_rootc.loss.estimates import ESTIMATES, MEAN_OF_ALL, PROFILE_LABEL
 from bayes_rootc.report import numbers
 from bayes_rootc.report.figures.flow_depth import FLOW_NAMES
-from bayes_rootc.report.figures.style import COLOURS, DASHES, INK, legend_below, new_figure, styled
+from bayes_rootc.report.figures.style import INK, legend_below, line_of, new_figure, styled
 from bayes_rootc.report.losses import DENSITIES, kept, losses
 from bayes_rootc.report.study import published
 
 MEAN = "mean over sites"
+ON_LINE: dict[str, Any] = {
+    "ha": "center", "va": "center", "fontsize": 7.5, "fontweight": "bold", "zorder": 5,
+    "bbox": {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "none"},
+}  # fmt: skip
+FAR_ENOUGH = 0.015
+"""Share of the highest density by which a line must leave the others to get its number."""
 
 
 def data(run: xr.DataTree) -> pd.DataFrame:
@@ -36,17 +43,13 @@ def draw(run: xr.DataTree) -> Figure:
         _panel(ax, table[table["quantity"] == name], means[name], name, label)
     axes[0].set_ylabel("density over sites and draws (per Mg C ha⁻¹ yr⁻¹)")
     handles: list[Artist] = [
-        Line2D([], [], **_line(n), label=f"{e.number}: {e.sites}, {e.i_root}")
+        Line2D([], [], **line_of(n), label=f"{e.number}: {e.sites}, {e.i_root}")
         for n, e in enumerate(ESTIMATES)
     ]
     handles.append(Line2D([], [], color=INK, lw=1.0, ls=":", label="mean of the study"))
     legend_below(figure, handles, columns=3)
     figure.suptitle("Root carbon over 0-200 cm at single sites, by estimate", color=INK)
     return figure
-
-
-def _line(n: int) -> dict[str, Any]:
-    return {"color": COLOURS[n % len(COLOURS)], "ls": DASHES[n % len(DASHES)]}
 
 
 def _means(table: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
@@ -64,11 +67,29 @@ def _means(table: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
     }
 
 
+def _number_lines(ax: Axes, table: pd.DataFrame) -> None:
+    """Write the number of each estimate on its line, where that is apart from the others."""
+    lines = table.pivot_table("density", "estimate", "value", sort=False)
+    density, value = lines.to_numpy(), lines.columns.to_numpy(float)
+    gaps = np.abs(density[:, None] - density)
+    gaps[np.diag_indices(len(density))] = np.inf
+    gap = gaps.min(axis=1)
+    # Right of the peak each number has a stretch of its own, so that none covers another.
+    peak = min(int(density.mean(axis=0).argmax()), value.size // 2)
+    ends = np.linspace(peak + 1, 0.9 * value.size, len(density) + 1)
+    for n, number in enumerate(lines.index):
+        first, last = int(ends[n]), int(ends[n + 1])
+        at = first + int(gap[n, first:last].argmax())
+        if gap[n, at] > FAR_ENOUGH * density.max():
+            ax.text(value[at], density[n, at], number, **ON_LINE)
+
+
 def _panel(
     ax: Axes, table: pd.DataFrame, means: list[tuple[str, str]], name: str, label: str
 ) -> None:
     for n, (_, line) in enumerate(table.groupby("estimate", sort=False)):
-        ax.plot(line["value"], line["density"], **_line(n), lw=1.5)
+        ax.plot(line["value"], line["density"], **line_of(n), lw=1.5)
+    _number_lines(ax, table)
     ax.axvline(published(name).value, ymax=0.54, color=INK, lw=1.0, ls=":")
     top = float(table["density"].max())
     ax.set_ylim(0.0, 1.9 * top)  # the upper half is for the table

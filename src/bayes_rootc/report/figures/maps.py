@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -15,14 +14,14 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from bayes_rootc.report.figures.style import COLOURS, INK, new_figure, styled, to_png
+from bayes_rootc.report.figures.style import COLOURS, INK, new_figure, styled
 
 MOST_COLUMNS = 720
 """Of a map on paper; finer grids are thinned to about as many."""
 
 NAMES = {"i_root": "I_root", "i_bulk": "I_bulk", "i_loss": "I_loss"}
 UNIT = "Mg C ha⁻¹ yr⁻¹"
-NEGATIVE = "#b2182b"
+NEGATIVE, NOT_MAPPED, BELOW = "#b2182b", "#cfcfcf", "#ffffff"
 LATITUDE_STEP = 5.0
 
 
@@ -30,7 +29,8 @@ LATITUDE_STEP = 5.0
 class Scale:
     """Colours of a quantity: label, logarithmic or not, ends (the data's where None).
 
-    What is below the lower end may be pale: next to nothing, rather than little.
+    What is below the lower end may have a colour of its own: next to nothing, rather than little.
+    ``{level}`` in a label is the part of the draws that the interval holds.
     """
 
     label: str
@@ -40,29 +40,28 @@ class Scale:
     below: str | None = None
 
 
-FLOW = Scale(UNIT, True, None, "viridis", below="#e8e4f0")
-UNCERTAINTY = Scale("half width of the interval / |median|", True, None, "cividis")
+FLOW = Scale(UNIT, True, None, "viridis", below=BELOW)
+UNCERTAINTY = Scale("half width of the {level} interval / |median|", True, None, "cividis")
 P_BELOW = Scale("P(I_loss < 0), 0-200 cm", False, (0.0, 0.5), "cividis")
 MISSING = Scale("covariates missing", False, (0.0, 10.0), "cividis")
 BEYOND = Scale("components beyond the data", False, (0.0, 5.0), "cividis")
 SHARE = Scale("share of I_root that is lost, median", False, (0.0, 1.0), "viridis")
-SHARE_WIDTH = Scale("half width of the interval of the share", False, (0.0, 2.0), "cividis")
-
-
-def to_small_png(figure: Figure) -> bytes:
-    """Render to PNG of 256 colours, a third of the size: a map has no more."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(to_png(figure))) as picture:
-        picture.convert("RGB").quantize(256).save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
+OUTSIDE = Scale(
+    "dissimilarity / largest within the area of applicability", False, (0.0, 2.0), "RdBu_r"
+)
+SHARE_WIDTH = Scale("half width of the {level} interval of the share", False, (0.0, 2.0), "cividis")
 
 
 def thin(maps: xr.Dataset) -> xr.Dataset:
     """Every n-th row and column, so that a map has about :data:`MOST_COLUMNS`."""
     step = max(1, round(maps.sizes["lon"] / MOST_COLUMNS))
     return maps.isel(lat=slice(None, None, step), lon=slice(None, None, step))
+
+
+def level(maps: xr.Dataset) -> str:
+    """Say how much the widest stored interval holds, as ``95 %``."""
+    q = maps["quantile"].to_numpy()
+    return f"{100.0 * (q[-1] - q[0]):.4g} %"
 
 
 def uncertainty(maps: xr.Dataset, flow: str) -> xr.DataArray:
@@ -82,14 +81,18 @@ def median(maps: xr.Dataset, name: str) -> xr.DataArray:
 
 
 @styled
-def profile(maps: xr.Dataset, layer: str) -> Figure:
+def profile(maps: xr.Dataset, layer: str, engine: str) -> Figure:
     """Draw median and uncertainty of the three flows, and their latitude profiles."""
     here = maps.sel(standard_layer=layer)
-    figure = new_figure(10.5, 7.4)
+    figure = _titled(10.5, 7.6, f"{engine}, {layer} cm")
     grid = figure.add_gridspec(len(NAMES), 3, width_ratios=(4, 4, 1.5))
     columns = (
         ("median", FLOW, {flow: median(here, flow) for flow in NAMES}),
-        ("uncertainty", UNCERTAINTY, {flow: uncertainty(here, flow) for flow in NAMES}),
+        (
+            "uncertainty",
+            _named(UNCERTAINTY, maps),
+            {flow: uncertainty(here, flow) for flow in NAMES},
+        ),
     )
     for column, (what, kind, values) in enumerate(columns):
         norm = _limits([*values.values()], kind)
@@ -105,23 +108,24 @@ def profile(maps: xr.Dataset, layer: str) -> Figure:
 
 
 @styled
-def layers(maps: xr.Dataset, flow: str, *, uncertain: bool) -> Figure:
+def layers(maps: xr.Dataset, flow: str, engine: str, *, uncertain: bool) -> Figure:
     """Draw the seven layers of one flow: median, or uncertainty."""
     names = [str(one) for one in maps["standard_layer"].to_numpy()][:-1]
     values = uncertainty(maps, flow) if uncertain else median(maps, flow)
-    kind = UNCERTAINTY if uncertain else FLOW
+    kind = _named(UNCERTAINTY, maps) if uncertain else FLOW
     parts = [values.sel(standard_layer=name) for name in names]
-    title = f"{NAMES[flow]}, {'uncertainty' if uncertain else 'median'}"
+    title = f"{NAMES[flow]}, {'uncertainty' if uncertain else 'median'}: {engine}"
     return _panels(parts, [f"{name} cm" for name in names], kind, title)
 
 
 @styled
-def share(maps: xr.Dataset) -> Figure:
+def share(maps: xr.Dataset, engine: str) -> Figure:
     """Draw the share of the root input that is lost from 0-200 cm, and its uncertainty."""
     here = maps.isel(standard_layer=-1)
-    figure = new_figure(10.5, 3.0)
+    figure = _titled(10.5, 3.2, f"I_loss/I_root, 0-200 cm: {engine}")
+    width = _named(SHARE_WIDTH, maps)
     for column, (kind, values) in enumerate(
-        ((SHARE, median(here, "loss_share")), (SHARE_WIDTH, half_width(here, "loss_share")))
+        ((SHARE, median(here, "loss_share")), (width, half_width(here, "loss_share")))
     ):
         ax = figure.add_subplot(1, 2, column + 1, projection="mollweide")
         drawn = _paint(ax, values, kind, _limits([], kind))
@@ -130,22 +134,52 @@ def share(maps: xr.Dataset) -> Figure:
 
 
 @styled
-def trust(maps: xr.Dataset) -> Figure:
+def trust(maps: xr.Dataset, engine: str) -> Figure:
     """Draw how far cells can be trusted: P(I_loss < 0), missing covariates, and n_beyond."""
     here = maps.isel(standard_layer=-1)
     shown = [(P_BELOW, here["p_loss_negative"]), (MISSING, here["n_missing"])]
     if bool(np.isfinite(here["n_beyond"]).any()):
         shown.append((BEYOND, here["n_beyond"]))
-    figure = new_figure(10.5, 2.6)
+    figure = _titled(10.5, 2.8, engine)
     for column, (kind, values) in enumerate(shown):
         ax = figure.add_subplot(1, len(shown), column + 1, projection="mollweide")
         _colour_bar(figure, _paint(ax, values, kind, _limits([], kind)), [ax], kind, shrink=0.7)
     return figure
 
 
-def _panels(parts: list[xr.DataArray], titles: list[str], kind: Scale, title: str) -> Figure:
-    figure = new_figure(10.5, 6.6)
+@styled
+def applicability(found: xr.Dataset) -> Figure:
+    """Draw how unlike the training places a cell is; above 1 (red) it is beyond what they teach.
+
+    Parameters
+    ----------
+    found : Dataset
+        What ``grid check`` writes: ``dissimilarity_TARGET`` with its ``threshold``.
+    """
+    names = [str(name) for name in found if str(name).startswith("dissimilarity_")]
+    figure = new_figure(10.5, 3.0)
+    for column, name in enumerate(names):
+        ax = figure.add_subplot(1, len(names), column + 1, projection="mollweide")
+        values = thin(found[[name]])[name] / found[name].attrs["threshold"]
+        drawn = _paint(ax, values, OUTSIDE, _limits([], OUTSIDE))
+        ax.set_title(NAMES[name.removeprefix("dissimilarity_")])
+        _colour_bar(figure, drawn, [ax], OUTSIDE, shrink=0.7)
+    return figure
+
+
+def _titled(width: float, height: float, title: str) -> Figure:
+    figure = new_figure(width, height)
     figure.suptitle(title, color=INK, fontsize=10)
+    return figure
+
+
+def _named(kind: Scale, maps: xr.Dataset) -> Scale:
+    """Scale whose label names the interval of these maps."""
+    return replace(kind, label=kind.label.format(level=level(maps)))
+
+
+def _panels(parts: list[xr.DataArray], titles: list[str], kind: Scale, title: str) -> Figure:
+    figure = _titled(10.5, 6.6, title)
     norm = _limits(parts, kind)
     axes: list[Axes] = []
     for i, (part, text) in enumerate(zip(parts, titles, strict=True)):
@@ -183,7 +217,7 @@ def _paint(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize) -> Any:
     lat, lon = (np.deg2rad(_edges(values[name].to_numpy())) for name in ("lat", "lon"))
     colours = mpl.colormaps[kind.colours].with_extremes(under=kind.below)
     shown = values.transpose("lat", "lon").to_numpy()
-    ax.set_facecolor("white")
+    ax.set_facecolor(NOT_MAPPED)
     drawn = ax.pcolormesh(lon, lat, np.ma.masked_invalid(np.maximum(shown, _floor(norm, kind))),
                           cmap=colours, norm=norm, rasterized=True)  # fmt: skip
     if kind.log:

@@ -12,7 +12,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bayes_rootc.loss.estimates import ESTIMATES, MEAN_OF_ALL, PROFILE_LABEL, STATISTICS
-from bayes_rootc.report.figures.style import COLOURS, INK, PALE, legend_below, new_figure, styled
+from bayes_rootc.report.figures.style import (
+    COLOURS,
+    INK,
+    PALE,
+    legend_below,
+    new_figure,
+    points_of,
+    styled,
+)
 from bayes_rootc.report.losses import losses
 from bayes_rootc.report.study import published
 
@@ -44,7 +52,7 @@ def draw(run: xr.DataTree) -> Figure:
     left.set_yticks(range(len(labels)), [words.get(label, MEAN_OF_ALL) for label in labels])
     left.set_ylim(len(labels) - 0.5, -0.5)
     handles: list[Artist] = [
-        Line2D([], [], color=COLOURS[n], marker="os"[n], ms=5, label=f"{name}, 95 % interval")
+        Line2D([], [], **points_of(n), ms=5, label=f"{name}, 95 % interval")
         for n, name in enumerate(STATISTICS)
     ]
     handles += [
@@ -67,5 +75,5 @@ def _panel(ax: Axes, table: pd.DataFrame, name: str) -> None:
         y = np.arange(len(mine)) + (0.14 if n else -0.14)
         low, high = scale * mine[f"{name}_q025"], scale * mine[f"{name}_q975"]
         ax.hlines(y, low, high, color=COLOURS[n], lw=1.8)
-        ax.plot(scale * mine[f"{name}_q50"], y, "os"[n], color=COLOURS[n], ms=5, mew=0)
+        ax.plot(scale * mine[f"{name}_q50"], y, ls="", **points_of(n), ms=5, mew=0)
     ax.set_xlabel(label)

@@ -6,10 +6,12 @@ figures are made with the object interface, without pyplot.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -37,13 +39,16 @@ DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
     "-.",
     ":",
     (0, (6, 2, 1, 2, 1, 2)),
-    (0, (1, 3)),
-    (0, (8, 3)),
+    (0, (10, 3)),
+    (0, (2, 1)),
 )
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#8a8a8a"
 PALE = "#d5d5d5"
 INK = "#222222"
 DPI = 150
+NOTEBOOK_DPI = 90
+LONGEST_NAME = 40
 
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -65,22 +70,48 @@ _STYLE = {
 }
 
 
+@contextlib.contextmanager
+def _our_style(more: dict[str, Any] | None = None) -> Iterator[None]:
+    with style.context(["default", _STYLE | (more or {})]), warnings.catch_warnings():
+        # A sign the font lacks is drawn as a box; tables have the name in full.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        yield
+
+
 def styled[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Run a drawing function under the report's style, whatever the user's own settings."""
 
     @functools.wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with style.context(["default", _STYLE]):
+        with _our_style():
             return draw(*args, **kwargs)
 
     return wrapped
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows as the report does, without pyplot."""
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        """Render for Jupyter, which looks for this name before it asks pyplot's backend."""
+        return {"image/png": to_small_png(self, NOTEBOOK_DPI), "text/plain": repr(self)}
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Make an empty figure (inches) with its own Agg canvas and room for labels."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = ShownFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def line_of(n: int) -> dict[str, Any]:
+    """Colour and dashes of the n-th series: either alone tells it from the others."""
+    return {"color": COLOURS[n % len(COLOURS)], "ls": DASHES[n % len(DASHES)]}
+
+
+def points_of(n: int) -> dict[str, Any]:
+    """Colour and marker of the n-th series: either alone tells it from the others."""
+    return {"color": COLOURS[n % len(COLOURS)], "marker": MARKERS[n % len(MARKERS)]}
 
 
 def panels(
@@ -109,8 +140,15 @@ def plain_number(value: float, _position: object = None) -> str:
 
 def label_with_unit(name: str, units: str) -> str:
     """Axis label with its unit in brackets; a dimensionless quantity gets a dash."""
+    units = units.removesuffix(" 1")  # the logit of a share
     shown = "–" if units == "1" else units.replace("-1", "⁻¹").replace("-3", "⁻³")
     return f"{name} ({shown})"
+
+
+def short(name: object, longest: int = LONGEST_NAME) -> str:
+    """Name of something in the data, on one line and cut where it would fill the figure."""
+    text = " ".join(str(name).split())
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def colour_of(value: float, scale: ScalarMappable) -> tuple[float, float, float]:
@@ -144,19 +182,28 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int = 4) ->
 def to_svg(figure: Figure) -> bytes:
     """Render to SVG, text as text; the same figure gives the same bytes."""
     buffer = io.BytesIO()
-    own = {**_STYLE, "svg.fonttype": "none", "svg.hashsalt": "bayes_rootc"}
-    with style.context(["default", own]):
+    with _our_style({"svg.fonttype": "none", "svg.hashsalt": "bayes_rootc"}):
         canvas: Any = FigureCanvasSVG(figure)
         canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
-def to_png(figure: Figure) -> bytes:
+def to_png(figure: Figure, dpi: int | None = None) -> bytes:
     """Render to PNG; the same figure gives the same bytes (no date, no software version)."""
     buffer = io.BytesIO()
-    with style.context(["default", _STYLE]):
-        figure.set_dpi(DPI)
+    with _our_style():
+        figure.set_dpi(dpi or DPI)
         # savefig would draw everything twice.
         canvas: Any = FigureCanvasAgg(figure)
         canvas.print_png(buffer, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def to_small_png(figure: Figure, dpi: int | None = None) -> bytes:
+    """Render to PNG of 256 colours, a third of the size: a map has no more."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(to_png(figure, dpi))) as picture:
+        picture.convert("RGB").quantize(256).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
