@@ -90,6 +90,7 @@ def _derived(rng: np.random.Generator, a: Any, s: Any, ln_k: Any, thin: Any) -> 
     derived = {
         "k": (("chain", "draw_kept", "layer"), kept),
         "c_age": (("chain", "draw_kept", "layer"), 1 / kept),
+        "age_factor": (("chain", "draw_kept"), np.ones(kept.shape[:2])),
         "n_modes": (("layer",), np.where(two, 2, 1)),
         "mode_mass": (("layer", "mode"), np.stack([mass, np.where(two, 1 - mass, np.nan)], 1)),
         "mode_c_age": (

@@ -63,7 +63,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + WORLDS):
         truth = truth_from_prior(spec, seed)
         problem = assemble(spec, simulate_world(spec, LAYERS, seed, truth))
-        model = build_model(spec, problem.design, problem.nodes)
+        model = build_model(spec, problem.design, problem)
         shape = (problem.design.biomes_centred, problem.design.profiles_centred,
                  problem.nodes.theta.shape, len(problem.design.biomes))  # fmt: skip
         if shape not in compiled:

@@ -242,6 +242,13 @@ def test_turnover_says_what_is_extrapolated_and_what_is_a_bound(run: Run) -> Non
         (["--prebomb", "500"], "--prebomb 500 is wrong; it must lie between -100 and 100"),
         (["--data", "nowhere"], "nowhere (--data): no such file or folder"),
         (["--plot", "a.pdf"], "a.pdf: plots are PNG files"),
+        (["--structure", "gama"], "--structure: name = 'gama' is wrong"),
+        (["--structure", "gamma"], "structure gamma takes either a shape"),
+        (["--structure", "two_pool", "--shape", "9", "--fraction", "1.2"], "fraction = 1.2 is"),
+        (
+            ["--structure", "gamma", "--shape", "0.7", "--mean-age"],
+            "gamma with shape 0.7 has no mean age of the stock; the shape must be above 1",
+        ),
     ],
 )
 def test_turnover_refuses(run: Run, more: list[str], message: str) -> None:
@@ -249,6 +256,22 @@ def test_turnover_refuses(run: Run, more: list[str], message: str) -> None:
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
     assert message in err
+
+
+def test_turnover_of_many_rates(run: Run) -> None:
+    _, out, _ = run(*TURNOVER, "-150", "--json", "--mean-age")
+    (one,) = json.loads(out)["modes"]
+    assert one["mean_age_years"] == one["turnover_years"]
+    gamma = ["--structure", "gamma", "--shape"]
+    _, out, _ = run(*TURNOVER, "-150", *gamma, "1.5", "--json", "--mean-age")
+    (many,) = json.loads(out)["modes"]
+    assert many["mean_age_years"] == pytest.approx(3.0 * many["turnover_years"])
+    assert many["turnover_years"] < one["turnover_years"] < many["mean_age_years"]
+    _, out, _ = run(*TURNOVER, "-150", *gamma, "1e4", "--json")
+    (close,) = json.loads(out)["modes"]
+    assert close["turnover_years"] == pytest.approx(one["turnover_years"], rel=1e-3)
+    _, out, _ = run(*TURNOVER, "-150", *gamma, "1.5", "--mean-age")
+    assert "mean age (years)" in out
 
 
 def test_a_place_is_needed(run: Run) -> None:

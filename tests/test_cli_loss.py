@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,13 +11,13 @@ import xarray as xr
 
 from bayes_rootc.cli import stored_run
 from bayes_rootc.cli.main import main
-from bayes_rootc.inference.store import write_tree
 from bayes_rootc.report import write
 from bayes_rootc.report.figures import style
 from bayes_rootc.report.figures.flow_catalogue import LOSS_FIGURES
-from bayes_rootc.report.flow_columns import LOSS_TABLES
+from bayes_rootc.report.loss_columns import LOSS_TABLES
 from fake_joint import fake_joint
 from fake_run import fake_diagnostics, fake_run
+from stored_runs import store
 
 Load = Callable[..., Path]
 
@@ -37,17 +36,6 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Load:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "LOSS_FIGURES", {})
-
-
-def store(run: xr.DataTree, folder: Path) -> Path:
-    """Store a fake run as a fit does."""
-    folder.mkdir(parents=True)
-    write_tree(run, folder / "fit.nc")
-    names = ("spec_hash", "data_hash", "status")
-    certificate = {name: run.attrs[name] for name in names} | {"spec": {"model": "fake"}}
-    (folder / "run.json").write_text(json.dumps(certificate), encoding="utf-8")
-    (folder / "diagnostics.json").write_text(json.dumps(fake_diagnostics()), encoding="utf-8")
-    return folder
 
 
 def test_writes_tables_and_figures_of_a_stored_run_and_prints_the_answer(

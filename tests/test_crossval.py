@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from bayes_rootc.api import simulate_world
+from bayes_rootc import simulate_world
 from bayes_rootc.cli.main import main
 from bayes_rootc.data.source import find_source
 from bayes_rootc.errors import DataError, SpecError
@@ -224,7 +224,7 @@ def test_impossible_numbers_of_folds_are_refused(n_folds: int) -> None:
 def test_part_of_a_problem_keeps_what_belongs_together(problem: Problem) -> None:
     design = problem.design
     kept = design.biome != design.biome[0]  # a whole biome is missing
-    part, nodes = part_of(problem, kept)
+    part, likelihood = part_of(problem, kept)
     rows = kept[design.profile]
     assert design.biomes[design.biome[0]] not in part.biomes
     assert part.profiles == tuple(np.array(design.profiles)[kept])
@@ -234,7 +234,7 @@ def test_part_of_a_problem_keeps_what_belongs_together(problem: Problem) -> None
     assert (of_layer == np.array(design.biomes)[design.biome[design.profile[rows]]]).all()
     assert np.array_equal(part.depth, design.depth[rows])
     assert np.array_equal(part.covariates, design.covariates[kept])
-    assert np.array_equal(nodes.log_weight, problem.nodes.log_weight[rows])
+    assert np.array_equal(likelihood.nodes.log_weight, problem.nodes.log_weight[rows])
 
 
 def test_a_biome_without_training_comes_from_the_population() -> None:

@@ -27,8 +27,8 @@ from bayes_rootc.layers import BIOME_KEYS, EFFECTS, STANDARD_LAYERS, VARIABLES
 from bayes_rootc.report import write
 from bayes_rootc.report.figures import style
 from bayes_rootc.report.figures.flow_catalogue import LOSS_FIGURES
-from bayes_rootc.report.flow_columns import LOSS_TABLES
 from bayes_rootc.report.learning_report import FIGURES as LEARNING_FIGURES
+from bayes_rootc.report.loss_columns import LOSS_TABLES
 from bayes_rootc.spec.learning import TARGETS
 from bayes_rootc.spec.load import dump_spec, load_spec, parse_spec, spec_hash
 from bayes_rootc.spec.locate import find_model

@@ -21,9 +21,10 @@ from bayes_rootc.report.content import build_report
 from bayes_rootc.report.drivers import DEPTH, coefficients_table
 from bayes_rootc.report.figures import prior_posterior, rank_plots, style
 from bayes_rootc.report.figures.flow_catalogue import FLOW_FIGURES, LOSS_FIGURES
-from bayes_rootc.report.flow_columns import FLOW_TABLES, LOSS_TABLES
+from bayes_rootc.report.flow_columns import FLOW_TABLES
 from bayes_rootc.report.html import render_html
 from bayes_rootc.report.kinds import KINDS, kind_of
+from bayes_rootc.report.loss_columns import LOSS_TABLES
 from bayes_rootc.report.losses import DENSITIES, kept, losses, with_losses
 from bayes_rootc.report.markdown import render_markdown
 from bayes_rootc.report.parts import Report, make_table

@@ -105,7 +105,7 @@ TOLERANCE = 5e-3
 def test_log_density_equals_the_same_sum_written_out(
     short_spec: TurnoverSpec, case: Problem, seed: int
 ) -> None:
-    model = build_model(short_spec, case.design, case.nodes)
+    model = build_model(short_spec, case.design, case)
     point = somewhere(model, seed)
     log_density = float(model.compile_logp()(point))
     assert np.isfinite(model.compile_dlogp()(point)).all()
@@ -114,13 +114,13 @@ def test_log_density_equals_the_same_sum_written_out(
 
 def test_a_wrong_index_changes_the_density(short_spec: TurnoverSpec, problem: Problem) -> None:
     design = problem.design
-    right = build_model(short_spec, design, problem.nodes)
+    right = build_model(short_spec, design, problem)
     point = somewhere(right, 3)
     expected = float(right.compile_logp()(point))
     rng = np.random.default_rng(4)
     for name in ("profile", "biome", "depth", "covariates"):
         wrong = replace(design, **{name: rng.permutation(getattr(design, name))})
-        density = float(build_model(short_spec, wrong, problem.nodes).compile_logp()(point))
+        density = float(build_model(short_spec, wrong, problem).compile_logp()(point))
         assert abs(density - expected) > 100 * TOLERANCE, name
 
 
@@ -129,7 +129,7 @@ def test_without_covariates_there_is_no_gamma(short_spec: TurnoverSpec) -> None:
         update={"data": short_spec.data.model_copy(update={"covariates": ()})}
     )
     world = simulate_world(bare, 60)
-    model = build_model(bare, assemble(bare, world).design, assemble(bare, world).nodes)
+    model = build_model(bare, assemble(bare, world).design, assemble(bare, world))
     assert "gamma" not in {variable.name for variable in model.free_RVs}
 
 

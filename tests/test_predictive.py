@@ -48,7 +48,7 @@ def test_layer_means_follow_the_hierarchy(problem: Problem) -> None:
 def test_log_likelihood_is_that_of_the_dense_grid(problem: Problem) -> None:
     mu = np.full((2, 40), -6.0)
     tau = np.array([0.4, 1.1])
-    got = layer_log_likelihood(mu, tau, problem.nodes)
+    got = layer_log_likelihood(mu, tau, problem, place=None)
     for s in range(2):
         dense = log_marginal_grid(problem.table.theta, problem.log_likelihood, mu[s], tau[s])
         np.testing.assert_allclose(got[s], dense, atol=2e-3)
@@ -74,7 +74,7 @@ def test_mean_over_sites_is_what_simulated_sites_average_to(short_spec: Turnover
 def test_replicates_scatter_about_the_curve(problem: Problem) -> None:
     mu, tau = np.full((S, 40), -7.0), np.full(S, 1e-9)
     replicate = replicate_delta14c(
-        mu, tau, problem.table, scale=problem.scale, df=4.0, rng=np.random.default_rng(2)
+        mu, tau, problem, place=None, df=4.0, rng=np.random.default_rng(2)
     )
     centre = problem.table.predict(mu[0])
     np.testing.assert_allclose(np.median(replicate, axis=0), centre, atol=1.5)

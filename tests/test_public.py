@@ -13,8 +13,12 @@ from bayes_rootc.errors import RunError
 from fake_joint import fake_joint
 
 PUBLIC = {
-    "__version__", "check_layers", "fit", "forward_curve", "learn", "load_run", "losses", "maps",
-    "read_layers", "simulate_world", "turnover", "write_report",
+    "__version__", "build_grid", "check_grid", "check_layers", "compare_runs",
+    "compare_structures", "crossval",
+    "explain", "export_maps", "fetch_data", "find_data", "fit", "forward_curve", "learn",
+    "learn_crossval", "load_learned", "load_run", "losses", "maps", "plan_maps",
+    "plot_applicability", "plot_curves", "plot_turnover", "read_layers", "results", "sensitivity",
+    "simulate_world", "template", "template_columns", "turnover", "write_report",
 }  # fmt: skip
 
 

@@ -165,6 +165,8 @@ VARIABLES = {
     ),
     "k": Variable("yr-1", "decay rate of bulk soil carbon"),
     "c_age": Variable("yr", "turnover time of bulk soil carbon, 1/k"),
+    "age_factor": Variable("1", "mean age of the stored carbon over its turnover time"),
+    "shape": Variable("1", "shape of the distribution of decay rates within a layer"),
     "n_modes": Variable("1", "number of solutions (modes) of the posterior of ln k"),
     "mode_mass": Variable("1", "posterior mass of a solution"),
     "mode_c_age": Variable("yr", "median turnover time within a solution"),

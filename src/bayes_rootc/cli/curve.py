@@ -78,9 +78,9 @@ def run(args: argparse.Namespace) -> int:
         for year, value in zip(times.tolist(), delta14c.tolist(), strict=True)
     ]
     if args.plot is not None:
-        from bayes_rootc.report.sample_plots import draw_curve, write_png
+        from bayes_rootc.report.sample_plots import draw_curves, write_png
 
-        write_png(args.plot, lambda: draw_curve(times, delta14c, args.turnover, atmosphere))
+        write_png(args.plot, lambda: draw_curves(times, {args.turnover: delta14c}, atmosphere))
     rows.insert(0, "year,delta14c\n")
     if args.output is None:
         # Line by line: one long write to a closed pipe may end short without an error.

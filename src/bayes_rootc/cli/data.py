@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -125,27 +124,14 @@ def _fetch(args: argparse.Namespace) -> int:
 
 
 def _where(args: argparse.Namespace) -> int:
-    from bayes_rootc.data.locate import ENVIRONMENT, fetched_folder, locate_data
-    from bayes_rootc.data.readers import detect
+    from bayes_rootc.data.locate import ENVIRONMENT
+    from bayes_rootc.data.where import where
 
-    location = locate_data(args.data)
-    tried = {
-        "--data": str(args.data) if args.data else None,
-        ENVIRONMENT: os.environ.get(ENVIRONMENT) or None,
-        "fetched": str(fetched_folder()),
-    }
-    found: dict[str, Any] = {"layers": None, "tried": tried}
-    if location is not None:
-        found |= {
-            "layers": str(location.layers),
-            "folder": str(location.folder) if location.folder else None,
-            "found_by": location.found_by,
-            "source": location.source,
-            "format": detect(location.layers).name,
-        }
+    found = where(args.data)
+    tried = found["tried"]
     if args.json:
         _print_json(found)
-    elif location is not None:
+    elif found["layers"] is not None:
         print(f"{found['layers']}\n  format {found['format']}, found by {found['found_by']}")
         print(f"  data folder {found['folder'] or 'none: packaged atmosphere'}")
     else:

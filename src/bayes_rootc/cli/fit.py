@@ -99,16 +99,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _with_sampler(spec: Spec, args: argparse.Namespace) -> Spec:
     """Replace settings of the sampler by those of the command line, checked like the file's."""
-    from bayes_rootc.spec.load import dump_spec, parse_spec
+    from bayes_rootc.spec.load import with_sampler
 
     given = {
         name: getattr(args, name)
         for name in ("chains", "tune", "draws", "seed")
         if getattr(args, name) is not None
     }
-    content = dump_spec(spec)
-    content["sampler"] |= given
-    return parse_spec(content, where="command line")
+    return with_sampler(spec, given, where="command line")
 
 
 def _summarise(fit: Fit, stored: xr.DataTree) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayes_rootc.spec.learning import LearningSpec
+
 HELP = "learn inputs and turnover of a joint run from place and depth; prior means for a fit"
 EPILOG = """examples:
   learn                                   models/learning.toml on runs/joint
@@ -61,10 +63,8 @@ def _learn(args: argparse.Namespace) -> int:
     from bayes_rootc.cli.run_name import folder_of
     from bayes_rootc.errors import RunError
     from bayes_rootc.inference.learn import learn
-    from bayes_rootc.spec.load import load_learning
-    from bayes_rootc.spec.locate import find_model
 
-    spec = load_learning(find_model(args.what))
+    spec = _spec(args.what)
     folder = folder_of(args.runs, args.name, "--runs")
     if folder.exists() and not args.overwrite:
         raise RunError(f"{folder}: exists; --overwrite replaces it, --name takes another")
@@ -91,12 +91,10 @@ def _crossval(args: argparse.Namespace) -> int:
     from bayes_rootc.files import replacing
     from bayes_rootc.inference.learn import read_joint_run
     from bayes_rootc.inference.learning_crossval import compare_prior_means
-    from bayes_rootc.spec.load import load_learning
-    from bayes_rootc.spec.locate import find_model
 
     if args.folds < 2:
         raise SpecError(f"--folds {args.folds}: must be 2 or more")
-    learning = load_learning(find_model(args.path or "learning"))
+    learning = _spec(args.path or "learning")
     folder = args.runs / CROSSVAL_FOLDER
     if folder.exists() and not args.overwrite:
         raise RunError(f"{folder}: exists; --overwrite replaces its tables, --runs takes another")
@@ -110,6 +108,22 @@ def _crossval(args: argparse.Namespace) -> int:
     _say(scores.drop(columns="method").round(3).to_string(index=False))
     _say(f"files: {folder}")
     return 0
+
+
+def _spec(name: Path | str) -> LearningSpec:
+    """Read a learning file whose learners are known."""
+    from bayes_rootc.errors import SpecError
+    from bayes_rootc.learning.learners import available
+    from bayes_rootc.spec.load import load_learning
+    from bayes_rootc.spec.locate import find_model
+
+    path = find_model(name, only="learning")
+    spec = load_learning(path)
+    try:
+        available(spec.learners, spec.plugins)
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
+    return spec
 
 
 def _jobs(args: argparse.Namespace) -> int:

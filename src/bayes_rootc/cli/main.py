@@ -62,6 +62,10 @@ VERBS = {
         "bayes_rootc.cli.map",
         "map I_root, I_bulk and I_loss with their uncertainty, from a joint and a learning run",
     ),
+    "structures": Verb(
+        "bayes_rootc.cli.structures",
+        "compare structures of a layer's carbon: one pool, gamma, lognormal, two pools",
+    ),
     "turnover": Verb("bayes_rootc.cli.turnover", "turnover time of one sample from its Δ14C"),
     "curve": Verb("bayes_rootc.cli.curve", "Δ14C of a pool of known turnover time, by month"),
 }
@@ -151,6 +155,13 @@ def _run(argv: list[str]) -> int:
 
 
 def _run_verb(name: str, words: list[str], prog: str) -> int:
+    arguments = parse_verb(name, words, prog)
+    code: int = importlib.import_module(VERBS[name].module).run(arguments)
+    return code
+
+
+def parse_verb(name: str, words: list[str], prog: str) -> argparse.Namespace:
+    """Parse what follows a verb; ends the program (SystemExit) where it does not parse."""
     module = importlib.import_module(VERBS[name].module)
     parser = _Parser(
         prog=f"{prog} {name}",
@@ -160,8 +171,7 @@ def _run_verb(name: str, words: list[str], prog: str) -> int:
         allow_abbrev=False,
     )
     module.add_arguments(parser)
-    code: int = module.run(parser.parse_args(_join_negative_numbers(words)))
-    return code
+    return parser.parse_args(_join_negative_numbers(words))
 
 
 def _join_negative_numbers(words: list[str]) -> list[str]:

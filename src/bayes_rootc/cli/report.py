@@ -16,6 +16,7 @@ examples:
   python -m bayes_rootc report runs/first
   python -m bayes_rootc report runs/first --output /tmp/first
   python -m bayes_rootc report runs/first --compare runs/second
+  python -m bayes_rootc report maps/map
 
 The HTML is one file that needs no network. Nothing is fitted: the numbers are those of the run.
 """
@@ -23,12 +24,13 @@ The HTML is one file that needs no network. Nothing is fitted: the numbers are t
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run, as in runs/NAME")
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a run or a map")
     parser.add_argument(
         "--output",
         metavar="FOLDER",
         type=Path,
-        help="where to write (default: reports/NAME, with the name of the run)",
+        help="where to write (default: reports/NAME, with the name of the run; of a map its own "
+        "folder)",
     )
     parser.add_argument(
         "--compare", metavar="OTHER", type=Path,
@@ -43,18 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report and print where it is; the exit code is 0 even if the gate failed."""
     from bayes_rootc.cli.stored_run import load, say_if_partial
-    from bayes_rootc.data.prior_means import CERTIFICATE
-    from bayes_rootc.inference.learned_folder import open_learned
     from bayes_rootc.plugins import import_plugins
-    from bayes_rootc.report.learning_report import learning_report
+    from bayes_rootc.report.results import MAPS, RUN, what_is_in, write_results
     from bayes_rootc.report.sensitivity import with_sensitivity
-    from bayes_rootc.report.write import write_pages, write_report
+    from bayes_rootc.report.write import write_report
 
     import_plugins(args.plugin)
-    folder = args.output or Path("reports") / args.run.resolve().name
-    if (args.run / CERTIFICATE).is_file():
-        learned = open_learned(args.run)
-        print(write_pages(learning_report(learned.tables, learned.info), folder))
+    held = what_is_in(args.run)
+    # Maps are their own folder's: their report stands beside them unless another place is named.
+    default = args.run if held == MAPS else Path("reports") / args.run.resolve().name
+    folder = args.output or default
+    if held != RUN:
+        print(write_results(args.run, folder))
         return 0
     stored, diagnostics = load(args.run)
     say_if_partial(stored)

@@ -15,6 +15,7 @@ EPILOG = """examples:
   show models/turnover.toml
   show joint                        all blocks together
   show my_model.toml
+  show map                          what maps are made from, and how
 
 Every prior is told with its reason and with the interval that holds 90 % of it, on the scale of
 years or of factors on turnover. Nothing is fitted, and PyMC is not loaded."""
@@ -31,11 +32,15 @@ def run(args: argparse.Namespace) -> int:
     """Print the model file; returns the exit code."""
     from bayes_rootc.spec.explain import explain_spec
     from bayes_rootc.spec.explain_flows import explain_flows
-    from bayes_rootc.spec.load import load_spec
+    from bayes_rootc.spec.explain_map import explain_map
+    from bayes_rootc.spec.load import load_map, load_spec, model_name
     from bayes_rootc.spec.locate import find_model
     from bayes_rootc.spec.turnover import TurnoverSpec
 
     path = find_model(args.model)
+    if model_name(path) == "map":
+        print(explain_map(load_map(path), str(path)))
+        return 0
     spec = load_spec(path)
     if isinstance(spec, TurnoverSpec):
         print(explain_spec(spec, str(path)))

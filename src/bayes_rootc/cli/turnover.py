@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,14 @@ from bayes_rootc.cli.pool_arguments import (
 if TYPE_CHECKING:
     from bayes_rootc.radiocarbon.atmosphere import Atmosphere
     from bayes_rootc.radiocarbon.sample import SampleTurnover
+    from bayes_rootc.radiocarbon.structures import Mixture
 
 HELP = "turnover time of one sample from its Δ14C"
 EPILOG = """examples:
   turnover --delta14c -150 --year 2000 --lat 45
   turnover --delta14c 100 --year 2000 --lat 45 --sd 3 --plot two_solutions.png
   turnover --delta14c 40 --year 2010 --zone SHZone12 --initial calibrated --json
+  turnover --delta14c 40 --year 2010 --lat 45 --structure gamma --shape 1.5 --mean-age
 
 After the bomb peak the same Δ14C can come from a fast and from a slow pool; every solution is
 listed with its share of the posterior (flat prior on ln k, k from 1e-6 to 2 per year). A fit of
@@ -52,6 +55,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--level", type=number, default=0.95, help="mass of the intervals; default 0.95"
     )
+    parser.add_argument(
+        "--structure", default="one_pool", metavar="NAME",
+        help="decay rates within the layer: one_pool (default), gamma, lognormal, two_pool",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shape", type=number, metavar="X",
+        help="shape a (gamma), sd of ln k (lognormal), or ratio of the rates (two_pool)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fraction", type=number, metavar="F", help="two_pool: share of the stock in the fast pool"
+    )
+    parser.add_argument(
+        "--mean-age", action="store_true", help="give the mean age of the stored carbon too"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the posterior")
 
@@ -68,8 +85,10 @@ def run(args: argparse.Namespace) -> int:
         zone=chosen_zone(args),
         sd=args.sd,
         level=args.level,
+        mixture=_mixture(args),
         received=received,
     )
+    ages = _mean_ages(answer) if args.mean_age else []
     atmosphere = load_atmosphere(
         answer.zone, received.folder, received.initial, received.prebomb_delta14c, received.lag
     )
@@ -79,17 +98,33 @@ def run(args: argparse.Namespace) -> int:
         write_png(args.plot, lambda: draw_turnover(answer))
     if args.json:
         content = _as_dict(answer, args, atmosphere)
+        for mode, age in zip(content["modes"], ages, strict=False):
+            mode["mean_age_years"] = age
         print(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
     else:
-        print(_as_text(answer, atmosphere))
+        print(_as_text(answer, atmosphere, ages))
     return 0
+
+
+def _mixture(args: argparse.Namespace) -> Mixture:
+    from bayes_rootc.data.mixture import mixture_of
+    from bayes_rootc.spec.load import parse_structure
+
+    section = {"name": args.structure, "shape": args.shape, "fraction": args.fraction}
+    return mixture_of(parse_structure(section, "--structure"))
+
+
+def _mean_ages(answer: SampleTurnover) -> list[float]:
+    """Mean age of the stored carbon under each solution; SpecError where there is none."""
+    return [answer.mixture.mean_stock_age(1.0 / mode["turnover_years"]) for mode in answer.modes]
 
 
 def _as_dict(
     answer: SampleTurnover, args: argparse.Namespace, atmosphere: Atmosphere
 ) -> dict[str, Any]:
     return {
-        "modes": list(answer.modes),
+        "modes": [dict(mode) for mode in answer.modes],
+        "structure": answer.mixture.name,
         "delta14c": answer.delta14c,
         "sd": answer.sd,
         "year": answer.year,
@@ -103,19 +138,21 @@ def _as_dict(
     }
 
 
-def _as_text(answer: SampleTurnover, atmosphere: Atmosphere) -> str:
+def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) -> str:
     number_of_modes = len(answer.modes)
     found = WORDS.get(number_of_modes, f"{number_of_modes} solutions fit")
     lines = [
         f"Δ14C {answer.delta14c:g} ± {answer.sd:g} ‰, sampled {answer.year:g}, {answer.zone}, "
-        f"{answer.initial} atmosphere before 1950",
+        f"{answer.initial} atmosphere before 1950{_rates(answer.mixture)}",
         f"{found}:" if number_of_modes else found,
         "",
-        f"{'turnover (years)':>16}  {f'{answer.level * 100:g} % interval':>22}  {'share':>6}",
+        f"{'turnover (years)':>16}  {f'{answer.level * 100:g} % interval':>22}  {'share':>6}"
+        + (f"  {'mean age (years)':>16}" if ages else ""),
     ]
-    for mode in answer.modes:
+    for mode, age in zip_longest(answer.modes, ages):
         span = f"{years(mode['lower'])} to {years(mode['upper'])}"
-        lines.append(f"{years(mode['turnover_years']):>16}  {span:>22}  {mode['mass']:>6.1%}")
+        line = f"{years(mode['turnover_years']):>16}  {span:>22}  {mode['mass']:>6.1%}"
+        lines.append(line + (f"  {years(age):>16}" if ages else ""))
     lines.append("")
     if number_of_modes > 1:
         lines.append("Δ14C alone cannot tell them apart: both sides of the bomb peak pass there.")
@@ -129,6 +166,10 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere) -> str:
         )
     lines.append(f"atmosphere: {atmosphere.source}")
     return "\n".join(lines)
+
+
+def _rates(mixture: Mixture) -> str:
+    return "" if mixture.name == "one_pool" else f"; {mixture.name}, shape {mixture.shape:g}"
 
 
 def years(value: float) -> str:

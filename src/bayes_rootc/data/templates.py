@@ -112,6 +112,13 @@ TEMPLATES: dict[str, Template] = {
 }  # fmt: skip
 
 
+def find_template(name: str) -> Template:
+    """Return a template; an unknown name is a :class:`DataError`."""
+    if name not in TEMPLATES:
+        raise DataError(f"{name}: no such template; right: {', '.join(TEMPLATES)}")
+    return TEMPLATES[name]
+
+
 def write_template(name: str, path: Path | None, *, overwrite: bool = False) -> Path:
     """Write a table to fill in.
 
@@ -130,10 +137,9 @@ def write_template(name: str, path: Path | None, *, overwrite: bool = False) -> 
     WriteError
         If the file exists, or cannot be written.
     """
-    if name not in TEMPLATES:
-        raise DataError(f"{name}: no such template; right: {', '.join(TEMPLATES)}")
+    template = find_template(name)
     path = path or Path(f"{name}.csv")
     if path.exists() and not overwrite:
         raise WriteError(f"{path}: exists; --overwrite replaces it, --to takes another")
-    write_text(path, TEMPLATES[name].csv())
+    write_text(path, template.csv())
     return path

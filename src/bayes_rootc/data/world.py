@@ -15,11 +15,12 @@ import pandas as pd
 
 from bayes_rootc.data.covariates import profile_covariates
 from bayes_rootc.data.layers import build_layers
+from bayes_rootc.data.mixture import mixture_of
 from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import DataError
 from bayes_rootc.layers import BIOME_KEYS, BIOMES, depth_basis
 from bayes_rootc.radiocarbon.atmosphere import sample_time, zone_of_latitude
-from bayes_rootc.radiocarbon.table import Input, build_table, error_scale, theta_grid
+from bayes_rootc.radiocarbon.table import Input, build_mixtures, error_scale, theta_grid
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
 
@@ -79,7 +80,8 @@ def simulate_world(
     Parameters
     ----------
     spec : TurnoverSpec
-        Likelihood constants, atmosphere and covariates; the world obeys the model.
+        Likelihood constants, atmosphere, structure (a sampled shape is the prior median) and
+        covariates; the world obeys the model.
     n_layers : int
         About this many layers, 10 or more; profiles have five on average.
     seed : int
@@ -92,7 +94,8 @@ def simulate_world(
     Returns
     -------
     TableData
-        ``truth`` holds the population parameters and the effects of the biomes. Percent C and
+        ``truth`` holds the population parameters and the effects of the biomes (and the shape of a
+        structure that has one). Percent C and
         bulk density, with gaps, only look like real ones: no parameter of ``truth`` is in them.
 
     Raises
@@ -106,6 +109,8 @@ def simulate_world(
     profiles = draw_profiles(rng, max(2, round(n_layers / LAYERS_A_PROFILE)), empty_biomes)
     layers = draw_layers(rng, profiles, n_layers)
     complete = truth | _biome_effects(rng, truth)
+    if spec.structure.name != "one_pool":
+        complete["shape"] = mixture_of(spec.structure).shape
     theta = _ln_k(rng, spec, profiles, layers, complete)
     layers["delta14c"], layers["delta14c_err"] = measure(rng, spec, layers, theta)
     profiles.loc[rng.random(len(profiles)) < 0.03, ["mat", "map"]] = np.nan
@@ -273,12 +278,13 @@ def measure(
     reported = np.where(rng.random(n) < 0.4, np.nan, rng.gamma(4.0, 1.5, n).round(1) + 0.5)
     scale = error_scale(reported, like.default_sd, like.floor_sd, like.model_sd)
     received = Input(None, section.initial, section.prebomb_delta14c, section.lag)
-    table = build_table(
+    table = build_mixtures(
         zone_of_latitude(layers["lat"]),
         sample_time(layers["sample_year"]),
         theta_grid(like.k_min, like.k_max, like.theta_step),
+        [mixture_of(spec.structure)],
         received,
-    )
+    )[0]
     measured = table.predict(theta) + scale * rng.standard_t(like.student_t_df, n)
     # Laboratories report no Δ14C below that of dead carbon.
     return np.maximum(measured, -1000.0).round(1), reported

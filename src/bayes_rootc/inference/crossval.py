@@ -22,12 +22,13 @@ from bayes_rootc.errors import SamplingInterrupted, SpecError
 from bayes_rootc.inference.baselines import BASELINES
 from bayes_rootc.inference.gate import population, summarise
 from bayes_rootc.inference.heldout import (
+    GROUPS,
     Mask,
+    Names,
     complete_biomes,
     part_of,
     predict_profiles,
     profile_folds,
-    profile_places,
 )
 from bayes_rootc.inference.kinds import target_acceptance
 from bayes_rootc.inference.predictive import flat_draws
@@ -88,11 +89,13 @@ def cross_validate(
     *,
     n_folds: int = 5,
     seed: int = DEFAULT_SEED,
+    held_out: str = "place",
+    baselines: bool = True,
     say: Say = lambda _: None,
 ) -> CrossValidation:
     """Predict every place from the others, by the turnover model and two baselines.
 
-    Held out are places (all profiles at one coordinate, to 0.01 degree), stratified by biome.
+    Held out are whole groups of profiles, stratified by biome.
 
     Covariates are standardised and the likelihood is tabulated once, on all layers.
 
@@ -107,6 +110,11 @@ def cross_validate(
         2 to the number of places.
     seed : int
         Of the folds, the sampler, the predictions and the forest; 0 to 2^31 less the folds.
+    held_out : str
+        ``place`` (all profiles at one coordinate, to 0.01 degree), ``profile`` or ``study`` (all
+        profiles of one data set); see :data:`.heldout.GROUPS`.
+    baselines : bool
+        Score the baselines too.
     say : callable
         Receives one line about each step.
 
@@ -123,11 +131,11 @@ def cross_validate(
         raise SpecError(f"seed = {seed}: must be 0 to {SEED_LIMIT - n_folds - 1}")
     start = time.monotonic()
     problem = assemble(spec, layers, folder)
-    place = profile_places(problem)
-    n_places = len(np.unique(place))
-    fold_of = profile_folds(problem.design.biome, place, n_folds, seed)
+    group = GROUPS[held_out](problem)
+    n_groups = len(np.unique(group))
+    fold_of = profile_folds(problem.design.biome, group, n_folds, seed, what=held_out)
     say(
-        f"{len(problem.layers)} layers of {len(fold_of)} profiles at {n_places} places in "
+        f"{len(problem.layers)} layers of {len(fold_of)} profiles ({held_out}: {n_groups}) in "
         f"{n_folds} folds; every fold is compiled (up to a minute the first time) and sampled"
     )
     frames, states = [], []
@@ -136,19 +144,18 @@ def cross_validate(
         name = f"fold {fold + 1} of {n_folds}"
         fitted = _fit(spec, problem, ~held, seed=seed + fold, name=name, say=say)
         states.append({"fold": fold + 1, **_state(fitted, problem, held)})
-        for method, predictive, log_score in _predict(spec, problem, held, fitted, [seed, fold]):
+        predicted = _predict(spec, problem, held, fitted, seed=[seed, fold], baselines=baselines)
+        for method, predictive, log_score in predicted:
             scored = score(predictive, problem.layers["delta14c"][held[problem.design.profile]])
             scored = scored.assign(log_score=log_score)
-            frames.append(_labelled(problem, held, scored, method=method, fold=fold + 1))
+            labels = {"method": method, "fold": fold + 1}
+            frames.append(_labelled(problem, held, scored, group, **labels))
     heldout = pd.concat(frames, ignore_index=True).sort_values(["method", "row"], kind="stable")
     heldout = heldout.reset_index(drop=True).assign(source=layers.source)
     info = {
-        "spec_hash": spec_hash(spec),
-        "data_hash": layers.data_hash,
-        "version": __version__,
-        "source": layers.source,
-        "origin": layers.origin,
+        **_identity(spec, layers),
         "n_folds": n_folds,
+        "held_out": held_out,
         "seed": seed,
         "sampler": {"chains": CHAINS, "tune": TUNE, "draws": DRAWS},
         "methods": {MODEL: "turnover model"} | {key: b.text for key, b in BASELINES.items()},
@@ -158,10 +165,21 @@ def cross_validate(
     return CrossValidation(summarise_scores(heldout), heldout, info)
 
 
+def _identity(spec: TurnoverSpec, layers: TableData) -> dict[str, str]:
+    """Name what was validated."""
+    return {
+        "spec_hash": spec_hash(spec),
+        "data_hash": layers.data_hash,
+        "version": __version__,
+        "source": layers.source,
+        "origin": layers.origin,
+    }
+
+
 def summarise_scores(heldout: pd.DataFrame) -> pd.DataFrame:
     """Average the scores of held-out layers by method and fold, and over all folds."""
     rows = []
-    for method in (MODEL, *BASELINES):
+    for method in heldout["method"].unique():
         of_method = heldout[heldout["method"] == method]
         folds = [(str(fold), part) for fold, part in of_method.groupby("fold")]
         rows += [_averages(method, name, part) for name, part in [*folds, (ALL_FOLDS, of_method)]]
@@ -191,9 +209,9 @@ def _fit(
 ) -> Draws:
     from bayes_rootc.models.turnover import build_model
 
-    design, nodes = part_of(problem, training)
+    design, likelihood = part_of(problem, training)
     clock = time.monotonic()
-    compiled = compile_model(build_model(spec, design, nodes))
+    compiled = compile_model(build_model(spec, design, likelihood))
     compiled_in = time.monotonic() - clock
     sampler = SamplerSection(chains=CHAINS, tune=TUNE, draws=DRAWS, seed=seed)
     accept = target_acceptance(spec.sampler, design)
@@ -224,7 +242,13 @@ def _state(fitted: Draws, problem: Problem, held: Mask) -> dict[str, Any]:
 
 
 def _predict(
-    spec: TurnoverSpec, problem: Problem, held: Mask, fitted: Draws, seed: list[int]
+    spec: TurnoverSpec,
+    problem: Problem,
+    held: Mask,
+    fitted: Draws,
+    *,
+    seed: list[int],
+    baselines: bool,
 ) -> Iterator[tuple[str, Predictive, Floats]]:
     rows = held[problem.design.profile]
     rng = np.random.default_rng(seed)
@@ -233,17 +257,17 @@ def _predict(
     draws = complete_biomes(draws, known, problem.design.biomes, rng)
     delta14c, log_score = predict_profiles(spec, problem, rows, draws, rng)
     yield MODEL, from_draws(delta14c), log_score
-    for name, baseline in BASELINES.items():
+    for name, baseline in BASELINES.items() if baselines else ():
         yield name, baseline.predict(problem, ~rows, seed[0]), np.full(int(rows.sum()), np.nan)
 
 
 def _labelled(
-    problem: Problem, held: Mask, scored: pd.DataFrame, **labels: str | int
+    problem: Problem, held: Mask, scored: pd.DataFrame, group: Names, **labels: Any
 ) -> pd.DataFrame:
     kept = ["row", "profile", "biome", "top_cm", "bottom_cm", "sample_year", "delta14c"]
     of_layer = problem.design.profile
     rows = held[of_layer]
     layers = problem.layers.loc[rows, kept].reset_index(drop=True)
-    layers.insert(1, "place", profile_places(problem)[of_layer[rows]])
+    layers.insert(1, "place", group[of_layer[rows]])
     named = pd.DataFrame(labels, index=layers.index)
     return pd.concat([named, layers, scored], axis="columns")

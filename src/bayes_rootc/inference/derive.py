@@ -14,7 +14,7 @@ from bayes_rootc.inference.constants import (
     biome_covariates,
     constant_data,
 )
-from bayes_rootc.inference.derive_layers import Groups, kept_draws, per_layer, pick
+from bayes_rootc.inference.derive_layers import Groups, LayerDraws, kept_draws, per_layer, pick
 from bayes_rootc.inference.predictive import (
     biome_predictions,
     flat_draws,
@@ -22,6 +22,7 @@ from bayes_rootc.inference.predictive import (
     layer_means,
     prior_delta14c,
     prior_draws,
+    shape_place,
 )
 from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, VARIABLES
@@ -59,15 +60,22 @@ def build_tree(
     shape = (draws.posterior.sizes["chain"], draws.posterior.sizes["draw"])
     mu = layer_means(flat, problem.design)
     groups: Groups = {"posterior": posterior, "sample_stats": draws.sample_stats}
-    log_likelihood = layer_log_likelihood(mu, flat["tau"], problem.nodes)
+    log_likelihood = layer_log_likelihood(
+        mu, flat["tau"], problem, place=shape_place(problem, flat)
+    )
     groups["log_likelihood"] = xr.Dataset(
         {"delta14c": (("chain", "draw", "layer"), log_likelihood.reshape(*shape, -1))},
         {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
     )
     kept = kept_draws(shape, spec.sampler.keep_draws)
-    mu, tau = pick(mu, shape, kept), pick(flat["tau"], shape, kept)
-    df = spec.likelihood.student_t_df
-    groups |= per_layer(problem, df, mu, tau, n_chains=shape[0], kept=kept, rng=streams[1])
+    layers = LayerDraws(
+        mu=pick(mu, shape, kept),
+        tau=pick(flat["tau"], shape, kept),
+        shape=pick(flat["shape"], shape, kept) if "shape" in flat else None,
+        n_chains=shape[0],
+        kept=kept,
+    )
+    groups |= per_layer(problem, spec.likelihood.student_t_df, layers, streams[1])
     groups["derived"] = groups["derived"].merge(_per_biome(spec, problem, posterior))
     groups |= _prior_groups(spec, problem, streams[2])
     groups["observed_data"] = xr.Dataset({"delta14c": ("layer", problem.layers["delta14c"])})

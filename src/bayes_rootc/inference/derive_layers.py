@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from bayes_rootc.inference.predictive import replicate_delta14c
-from bayes_rootc.inference.recover import layer_modes, recover_theta
+from bayes_rootc.inference.predictive import replicate_delta14c, shape_place
+from bayes_rootc.inference.recover import Recovered, layer_modes, recover_theta
 from bayes_rootc.models.assemble import LayerLikelihood
+from bayes_rootc.radiocarbon.structures import age_factor
+from bayes_rootc.radiocarbon.table import log_likelihood_grid
 from bayes_rootc.units import Floats
 
 MODES_KEPT = 2
@@ -27,15 +32,32 @@ def pick(values: Floats, shape: tuple[int, int], kept: np.ndarray) -> Floats:
     return values.reshape(*shape, *rest)[:, kept].reshape(-1, *rest)
 
 
+@dataclass(frozen=True)
+class LayerDraws:
+    """Draws that are kept, chains one after another.
+
+    Attributes
+    ----------
+    mu : ndarray, shape (S, N)
+        Hierarchical means of ln k.
+    tau : ndarray, shape (S,)
+        Standard deviations about them.
+    shape : ndarray, shape (S,), or None
+        Of the structure, where it is sampled.
+    n_chains : int
+    kept : ndarray of int, shape (S / chains,)
+        Positions of the draws in each chain.
+    """
+
+    mu: Floats
+    tau: Floats
+    shape: Floats | None
+    n_chains: int
+    kept: NDArray[np.intp]
+
+
 def per_layer(
-    likelihood: LayerLikelihood,
-    df: float,
-    mu: Floats,
-    tau: Floats,
-    *,
-    n_chains: int,
-    kept: np.ndarray,
-    rng: np.random.Generator,
+    likelihood: LayerLikelihood, df: float, draws: LayerDraws, rng: np.random.Generator
 ) -> Groups:
     """Recover k of every layer, its solutions, and replicates of its Δ14C.
 
@@ -44,12 +66,7 @@ def per_layer(
     likelihood : LayerLikelihood
     df : float
         Degrees of freedom of the error.
-    mu : ndarray, shape (S, N)
-        Hierarchical means of ln k in the draws that are kept, chains one after another.
-    tau : ndarray, shape (S,)
-    n_chains : int
-    kept : ndarray of int, shape (S / chains,)
-        Positions of those draws in each chain.
+    draws : LayerDraws
     rng : Generator
 
     Returns
@@ -57,10 +74,10 @@ def per_layer(
     dict
         Datasets ``posterior_predictive`` and ``derived``.
     """
-    theta_grid = likelihood.table.theta
-    recovered = recover_theta(theta_grid, likelihood.log_likelihood, mu, tau, rng)
-    table, scale = likelihood.table, likelihood.scale
-    replicate = replicate_delta14c(mu, tau, table, scale=scale, df=df, rng=rng)
+    theta_grid, n_chains, kept = likelihood.table.theta, draws.n_chains, draws.kept
+    place = None if draws.shape is None else shape_place(likelihood, {"shape": draws.shape})
+    recovered = _recovered(likelihood, df, draws, place, rng)
+    replicate = replicate_delta14c(draws.mu, draws.tau, likelihood, place=place, df=df, rng=rng)
     dims = ("chain", "draw_kept", "layer")
     coords = {"chain": np.arange(n_chains), "draw_kept": kept}
     shaped = (n_chains, len(kept), -1)
@@ -82,7 +99,38 @@ def per_layer(
                 "n_modes": ("layer", np.array([len(found) for found in modes])),
                 "mode_mass": (("layer", "mode"), mass),
                 "mode_c_age": (("layer", "mode"), c_age),
+                "age_factor": (dims[:2], _age_factor(likelihood, draws)),
             },
             coords,
         ),
     }
+
+
+def _recovered(
+    likelihood: LayerLikelihood,
+    df: float,
+    draws: LayerDraws,
+    place: Floats | None,
+    rng: np.random.Generator,
+) -> Recovered:
+    """Draws of ln k; each draw of a sampled shape takes one of the two knots beside it.
+
+    The nearer one more often, in proportion, which straight lines between knots amount to.
+    """
+    theta = likelihood.table.theta
+    if likelihood.knots is None or place is None:
+        return recover_theta(theta, likelihood.log_likelihood[None], draws.mu, draws.tau, rng)
+    knot = np.floor(place + rng.random(len(place))).astype(np.intp)
+    tables = likelihood.knots.table.tables
+    used, which = np.unique(np.minimum(knot, len(tables) - 1), return_inverse=True)
+    observed = likelihood.layers["delta14c"].to_numpy(float)
+    stack = [log_likelihood_grid(tables[m], observed, likelihood.scale, df) for m in used]
+    return recover_theta(theta, np.stack(stack), draws.mu, draws.tau, rng, which=which)
+
+
+def _age_factor(likelihood: LayerLikelihood, draws: LayerDraws) -> Floats:
+    """Mean age of the stored carbon over turnover time, shape (chains, kept); inf without one."""
+    mixture = likelihood.mixture
+    shape = np.full(len(draws.tau), mixture.shape) if draws.shape is None else draws.shape
+    factor = age_factor(mixture.name, shape, mixture.fraction)
+    return np.broadcast_to(factor, shape.shape).reshape(draws.n_chains, -1)

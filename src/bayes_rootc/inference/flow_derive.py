@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayes_rootc.inference.constants import biome_moments
 from bayes_rootc.inference.derive import PRIOR_DRAWS, attributes, describe
-from bayes_rootc.inference.derive_layers import Groups, kept_draws, per_layer, pick
+from bayes_rootc.inference.derive_layers import Groups, LayerDraws, kept_draws, per_layer, pick
 from bayes_rootc.inference.flow_constants import flow_constants, observed_data
 from bayes_rootc.inference.flow_levels import (
     density_log_likelihood,
@@ -19,7 +19,7 @@ from bayes_rootc.inference.flow_levels import (
     recover_density,
     recover_site_values,
 )
-from bayes_rootc.inference.predictive import flat_draws, layer_log_likelihood
+from bayes_rootc.inference.predictive import flat_draws, layer_log_likelihood, shape_place
 from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.layers import (
     BIOME_KEYS,
@@ -145,7 +145,10 @@ def _log_likelihood(
         here: dict[str, Any] = {}
         if problem.likelihood is not None:
             mu = layer_means_k(problem, part)
-            here["delta14c"] = layer_log_likelihood(mu, part["tau_k"], problem.likelihood.nodes)
+            place = shape_place(problem.likelihood, part)
+            here["delta14c"] = layer_log_likelihood(
+                mu, part["tau_k"], problem.likelihood, place=place
+            )
         if problem.density is not None:
             here["rho"] = density_log_likelihood(problem, part)
         for name in problem.records:
@@ -199,9 +202,14 @@ def _per_layer(
         return {}
     turnover = problem.blocks["turnover"]
     assert isinstance(turnover, TurnoverSpec)
-    mu, df = layer_means_k(problem, some), turnover.likelihood.student_t_df
-    tau = some["tau_k"]
-    found = per_layer(problem.likelihood, df, mu, tau, n_chains=n_chains, kept=kept, rng=rng)
+    layers = LayerDraws(
+        mu=layer_means_k(problem, some),
+        tau=some["tau_k"],
+        shape=some.get("shape"),
+        n_chains=n_chains,
+        kept=kept,
+    )
+    found = per_layer(problem.likelihood, turnover.likelihood.student_t_df, layers, rng)
     return found | {"derived": groups["derived"].merge(found["derived"])}
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +14,15 @@ from bayes_rootc.inference.predictive import (
     layer_means,
     profile_means,
     replicate_delta14c,
+    shape_place,
 )
-from bayes_rootc.models.assemble import Problem
+from bayes_rootc.models.assemble import LayerLikelihood, Problem
 from bayes_rootc.models.design import Design
-from bayes_rootc.radiocarbon.quadrature import Nodes
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
 
 Mask = NDArray[np.bool_]
+Names = NDArray[np.str_]
 
 
 def profile_places(problem: Problem) -> NDArray[np.str_]:
@@ -42,8 +42,22 @@ def profile_places(problem: Problem) -> NDArray[np.str_]:
     return np.array([f"{lat / 100:.2f} {lon / 100:.2f}" for lat, lon in hundredths])
 
 
+def profile_studies(problem: Problem) -> Names:
+    """Data set (entry) of each profile's first layer, shape (P,)."""
+    _, first = np.unique(problem.design.profile, return_index=True)
+    return problem.layers["entry"].astype(str).to_numpy(dtype=str)[first]
+
+
+GROUPS: dict[str, Callable[[Problem], Names]] = {
+    "place": profile_places,
+    "profile": lambda problem: np.array(problem.design.profiles),
+    "study": profile_studies,
+}
+"""What is held out whole → its name for each profile."""
+
+
 def profile_folds(
-    biome: NDArray[np.intp], place: NDArray[np.str_], n_folds: int, seed: int
+    biome: NDArray[np.intp], place: Names, n_folds: int, seed: int, what: str = "place"
 ) -> NDArray[np.intp]:
     """Deal places to folds, biome by biome, so that every fold has its share of each.
 
@@ -55,7 +69,7 @@ def profile_folds(
     biome : ndarray of int, shape (P,)
         Biome of each profile. A place with several is dealt with the one most of its profiles have.
     place : ndarray of str, shape (P,)
-        Place of each profile; see :func:`profile_places`.
+        Place (or other group) of each profile; see :data:`GROUPS`.
     n_folds : int
         2 to the number of places.
     seed : int
@@ -70,8 +84,7 @@ def profile_folds(
     names, index = np.unique(place, return_inverse=True)
     if not 2 <= n_folds <= len(names):
         raise DataError(
-            f"folds = {n_folds}: must be 2 to the number of places (distinct coordinates), "
-            f"which is {len(names)}"
+            f"folds = {n_folds}: must be 2 to the number of {PLURAL[what]}, which is {len(names)}"
         )
     counts = np.zeros((len(names), int(biome.max()) + 1), dtype=int)
     np.add.at(counts, (index, biome), 1)
@@ -84,8 +97,15 @@ def profile_folds(
     return fold[index]
 
 
-def part_of(problem: Problem, profiles: Mask) -> tuple[Design, Nodes]:
-    """Hierarchy and nodes of some of the profiles (mask, shape (P,)); only their biomes remain."""
+PLURAL = {
+    "place": "places (distinct coordinates)",
+    "profile": "profiles",
+    "study": "studies (data sets)",
+}
+
+
+def part_of(problem: Problem, profiles: Mask) -> tuple[Design, LayerLikelihood]:
+    """Hierarchy and layers of some of the profiles (mask, shape (P,)); only their biomes remain."""
     design = problem.design
     rows = profiles[design.profile]
     biomes, biome = np.unique(design.biome[profiles], return_inverse=True)
@@ -98,7 +118,7 @@ def part_of(problem: Problem, profiles: Mask) -> tuple[Design, Nodes]:
         biomes=tuple(design.biomes[index] for index in biomes),
         covariate_names=design.covariate_names,
     )
-    return part, Nodes(problem.nodes.theta[rows], problem.nodes.log_weight[rows])
+    return part, problem.of(rows)
 
 
 def complete_biomes(
@@ -148,12 +168,9 @@ def predict_profiles(
     centre = profile_means(draws, design)
     eta = centre + spread[:, None] * rng.standard_normal(centre.shape)
     mu = layer_means({**draws, "eta_profile": eta}, design)[:, rows]
-    table = replace(problem.table, row=problem.table.row[rows])
+    held, place = problem.of(rows), shape_place(problem, draws)
     df = spec.likelihood.student_t_df
-    delta14c = replicate_delta14c(
-        mu, draws["tau"], table, scale=problem.scale[rows], df=df, rng=rng
-    )
+    delta14c = replicate_delta14c(mu, draws["tau"], held, place=place, df=df, rng=rng)
     middle = layer_means({**draws, "eta_profile": centre}, design)[:, rows]
-    nodes = Nodes(problem.nodes.theta[rows], problem.nodes.log_weight[rows])
-    density = layer_log_likelihood(middle, np.hypot(spread, draws["tau"]), nodes)
+    density = layer_log_likelihood(middle, np.hypot(spread, draws["tau"]), held, place=place)
     return delta14c, logsumexp(density.astype(float), axis=0) - np.log(len(density))

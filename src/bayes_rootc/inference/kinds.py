@@ -75,7 +75,7 @@ def _assemble_turnover(spec: TurnoverSpec, inputs: Inputs) -> Problem:
 def _build_turnover(spec: TurnoverSpec, problem: Problem) -> Any:
     from bayes_rootc.models.turnover import build_model
 
-    return build_model(spec, problem.design, problem.nodes)
+    return build_model(spec, problem.design, problem)
 
 
 def target_acceptance(sampler: SamplerSection, design: Design) -> float:

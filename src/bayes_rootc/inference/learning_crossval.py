@@ -19,7 +19,7 @@ from scipy.special import logsumexp
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.prior_means import prior_column
 from bayes_rootc.errors import SpecError
-from bayes_rootc.inference.derive_layers import kept_draws, per_layer, pick
+from bayes_rootc.inference.derive_layers import LayerDraws, kept_draws, per_layer, pick
 from bayes_rootc.inference.flow_derive import label
 from bayes_rootc.inference.flow_levels import layer_means_k, site_level
 from bayes_rootc.inference.heldout import Mask, profile_folds
@@ -33,6 +33,7 @@ from bayes_rootc.inference.predictive import (
     flat_draws,
     layer_log_likelihood,
     replicate_delta14c,
+    shape_place,
 )
 from bayes_rootc.inference.sampling import Draws, compile_model, sample
 from bayes_rootc.inference.scores import Predictive, clustered_error, from_draws, score
@@ -41,7 +42,6 @@ from bayes_rootc.learning.cross import Elsewhere, FinalModel, cross_predict
 from bayes_rootc.learning.folds import block_names
 from bayes_rootc.learning.table import LearningTable
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow
-from bayes_rootc.radiocarbon.quadrature import Nodes
 from bayes_rootc.spec.joint import JointSpec, PriorMeansSection
 from bayes_rootc.spec.learning import LearningSpec
 from bayes_rootc.spec.load import parse_spec
@@ -223,11 +223,15 @@ def _layer_k(problem: FlowProblem, draws: Draws) -> xr.Dataset:
     shape = (draws.posterior.sizes["chain"], draws.posterior.sizes["draw"])
     kept = kept_draws(shape, DRAWS)
     some = {name: pick(v, shape, kept) for name, v in flat_draws(draws.posterior).items()}
-    found = per_layer(
-        problem.likelihood, _turnover(problem).likelihood.student_t_df,
-        layer_means_k(problem, some), some["tau_k"],
-        n_chains=shape[0], kept=kept, rng=np.random.default_rng(0),
-    )  # fmt: skip
+    layers = LayerDraws(
+        mu=layer_means_k(problem, some),
+        tau=some["tau_k"],
+        shape=some.get("shape"),
+        n_chains=shape[0],
+        kept=kept,
+    )
+    df = _turnover(problem).likelihood.student_t_df
+    found = per_layer(problem.likelihood, df, layers, np.random.default_rng(0))
     return found["derived"]
 
 
@@ -251,15 +255,12 @@ def _predict(
     centre = site[:, rows.profile_site]
     eta = centre + of_profile * rng.standard_normal(centre.shape)
     mu = layer_means_k(problem, {**flat, "eta": eta})[:, held]
-    table = replace(likelihood.table, row=likelihood.table.row[held])
+    place, likelihood = shape_place(likelihood, flat), likelihood.of(held)
     df = _turnover(problem).likelihood.student_t_df
-    delta14c = replicate_delta14c(
-        mu, flat["tau_k"], table, scale=likelihood.scale[held], df=df, rng=rng
-    )
+    delta14c = replicate_delta14c(mu, flat["tau_k"], likelihood, place=place, df=df, rng=rng)
     middle = layer_means_k(problem, {**flat, "eta": level[:, rows.profile_site]})[:, held]
     spread = np.sqrt(of_site**2 + of_profile**2 + flat["tau_k"][:, None] ** 2)[:, 0]
-    nodes = Nodes(likelihood.nodes.theta[held], likelihood.nodes.log_weight[held])
-    density = layer_log_likelihood(middle, spread, nodes).astype(float)
+    density = layer_log_likelihood(middle, spread, likelihood, place=place).astype(float)
     return from_draws(delta14c), logsumexp(density, axis=0) - np.log(len(density))
 
 
@@ -273,10 +274,9 @@ def _ensemble(
     ln_k = final.predict_ensemble(layer_features(fold.whole)[held].reset_index(drop=True))
     spread = np.full(ENSEMBLE_DRAWS, sd)
     mu = np.broadcast_to(ln_k, (ENSEMBLE_DRAWS, len(ln_k)))
-    table = replace(likelihood.table, row=likelihood.table.row[held])
-    delta14c = replicate_delta14c(
-        mu, spread, table, scale=likelihood.scale[held],
-        df=_turnover(fold.whole).likelihood.student_t_df, rng=rng,
-    )  # fmt: skip
-    nodes = Nodes(likelihood.nodes.theta[held], likelihood.nodes.log_weight[held])
-    return from_draws(delta14c), layer_log_likelihood(mu[:1], spread[:1], nodes)[0].astype(float)
+    # A sampled shape stays at its prior median: learners know nothing of it.
+    likelihood = likelihood.of(held)
+    df = _turnover(fold.whole).likelihood.student_t_df
+    delta14c = replicate_delta14c(mu, spread, likelihood, place=None, df=df, rng=rng)
+    density = layer_log_likelihood(mu[:1], spread[:1], likelihood, place=None)
+    return from_draws(delta14c), density[0].astype(float)

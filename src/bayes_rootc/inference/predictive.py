@@ -10,12 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_rootc.layers import STANDARD_EDGES_CM, depth_basis
-from bayes_rootc.models.assemble import Problem
+from bayes_rootc.models.assemble import LayerLikelihood, Problem
 from bayes_rootc.models.design import Design
-from bayes_rootc.models.quadrature_op import log_marginal_kernel
-from bayes_rootc.radiocarbon.quadrature import Nodes
-from bayes_rootc.radiocarbon.table import ForwardTable
+from bayes_rootc.models.quadrature_op import log_marginal_kernel, log_marginal_shaped_kernel
 from bayes_rootc.spec.priors import frozen
+from bayes_rootc.spec.structure import SHAPES, StructureSection
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
 
@@ -42,12 +41,17 @@ def profile_means(draws: Mapping[str, Floats], design: Design) -> Floats:
     return means
 
 
+def shape_place(likelihood: LayerLikelihood, draws: Mapping[str, Floats]) -> Floats | None:
+    """Where the draws of a sampled shape lie among its knots, shape (S,); None of a fixed one."""
+    return None if likelihood.knots is None else likelihood.knots.table.place(draws["shape"])
+
+
 def replicate_delta14c(
     mu: Floats,
     tau: Floats,
-    table: ForwardTable,
+    likelihood: LayerLikelihood,
     *,
-    scale: Floats,
+    place: Floats | None,
     df: float,
     rng: np.random.Generator,
 ) -> Floats:
@@ -58,9 +62,10 @@ def replicate_delta14c(
     mu : ndarray, shape (S, N)
         Hierarchical means of ln k.
     tau : ndarray, shape (S,)
-    table : ForwardTable
-    scale : ndarray, shape (N,)
-        Scale of the Student-t error, ‰.
+    likelihood : LayerLikelihood
+        Of the N layers.
+    place : ndarray, shape (S,), or None
+        From :func:`shape_place`.
     df : float
         Degrees of freedom of the error.
 
@@ -70,12 +75,38 @@ def replicate_delta14c(
         ‰.
     """
     theta = mu + tau[:, None] * rng.standard_normal(mu.shape)
-    return table.predict(theta) + scale * rng.standard_t(df, mu.shape)
+    if likelihood.knots is None or place is None:
+        predicted = likelihood.table.predict(theta)
+    else:
+        of_layers = np.broadcast_to(place[:, None], theta.shape)
+        predicted = likelihood.knots.table.predict(theta, of_layers)
+    return predicted + likelihood.scale * rng.standard_t(df, mu.shape)
 
 
-def layer_log_likelihood(mu: Floats, tau: Floats, nodes: Nodes) -> NDArray[np.float32]:
-    """Log p(y_i | μ_i, τ) of every draw and layer, shape (S, N), with the sampler's own kernel."""
-    return np.asarray(_log_likelihood(mu, tau, nodes.theta, nodes.log_weight))
+def layer_log_likelihood(
+    mu: Floats, tau: Floats, likelihood: LayerLikelihood, *, place: Floats | None
+) -> NDArray[np.float32]:
+    """Log p(y_i | μ_i, τ) of every draw and layer, shape (S, N), with the sampler's own kernel.
+
+    Parameters as of :func:`replicate_delta14c`.
+    """
+    if likelihood.knots is None or place is None:
+        nodes = likelihood.nodes
+        return np.asarray(_log_likelihood(mu, tau, nodes.theta, nodes.log_weight))
+    nodes = likelihood.knots.nodes
+    return np.asarray(_shaped_log_likelihood(mu, tau, place, nodes.theta, nodes.log_weight))
+
+
+@numba.njit
+def _shaped_log_likelihood(mu, tau, place, theta, log_weight):  # type: ignore[no-untyped-def]
+    result = np.empty(mu.shape, dtype=np.float32)
+    for s in range(len(mu)):
+        of_layers = np.full(mu.shape[1], place[s])
+        spread = tau[s : s + 1].reshape(())
+        by_layer = log_marginal_shaped_kernel(mu[s], spread, of_layers, theta, log_weight)[0]
+        for i in range(len(by_layer)):
+            result[s, i] = by_layer[i]
+    return result
 
 
 @numba.njit
@@ -139,7 +170,18 @@ def prior_draws(
     for name in type(spec.priors).model_fields:
         size = (n_draws, n_covariates) if name == "gamma" else (n_draws,)
         draws[name] = frozen(getattr(spec.priors, name)).rvs(size=size, random_state=rng)
+    if spec.structure.prior is not None:
+        draws["shape"] = prior_shapes(spec.structure, n_draws, rng)
     return draws
+
+
+def prior_shapes(section: StructureSection, n: int, rng: np.random.Generator) -> Floats:
+    """Draw shapes from their prior, which is cut off at the ends of the table."""
+    known = SHAPES[section.name]
+    assert section.prior is not None and known is not None
+    prior = frozen(section.prior)
+    ends = prior.cdf(np.array(known.sampled))
+    return np.asarray(prior.ppf(rng.uniform(*ends, size=n)))
 
 
 def prior_layer_means(
@@ -169,8 +211,8 @@ def prior_delta14c(
     return replicate_delta14c(
         mu,
         prior["tau"],
-        problem.table,
-        scale=problem.scale,
+        problem,
+        place=shape_place(problem, prior),
         df=spec.likelihood.student_t_df,
         rng=rng,
     )

@@ -36,7 +36,13 @@ class Recovered:
 
 
 def recover_theta(
-    theta_grid: Floats, log_likelihood: Floats, mu: Floats, tau: Floats, rng: np.random.Generator
+    theta_grid: Floats,
+    log_likelihood: Floats,
+    mu: Floats,
+    tau: Floats,
+    rng: np.random.Generator,
+    *,
+    which: NDArray[np.intp] | None = None,
 ) -> Recovered:
     """Draw every layer's ln k from its conditional posterior.
 
@@ -44,23 +50,26 @@ def recover_theta(
     ----------
     theta_grid : ndarray, shape (G,)
         Evenly spaced grid of ln k.
-    log_likelihood : ndarray, shape (N, G)
-        log p(y_i | θ) on the grid.
+    log_likelihood : ndarray, shape (M, N, G)
+        log p(y_i | θ) on the grid, for each of M shapes.
     mu : ndarray, shape (S, N)
         Hierarchical means.
     tau : ndarray, shape (S,)
         Standard deviations of the layers.
     rng : numpy.random.Generator
+    which : ndarray of int, shape (S,), optional
+        Shape of each draw, 0 to M - 1; the first by default.
 
     Returns
     -------
     Recovered
     """
-    peak = log_likelihood.max(axis=1, keepdims=True)
+    peak = log_likelihood.max(axis=2, keepdims=True)
     likelihood = np.exp(log_likelihood - peak)
-    likelihood[:, [0, -1]] /= 2.0  # trapezoid rule
+    likelihood[:, :, [0, -1]] /= 2.0  # trapezoid rule
     uniform = rng.random(mu.shape)
-    theta, mass = _invert(theta_grid, likelihood, mu, tau, uniform)
+    which = np.zeros(len(mu), dtype=np.intp) if which is None else which
+    theta, mass = _invert(theta_grid, likelihood, which, (mu, tau), uniform)
     return Recovered(theta, mass)
 
 
@@ -71,8 +80,13 @@ def layer_modes(theta_grid: Floats, mass: Floats, level: float = 0.95) -> list[t
 
 @numba.njit(parallel=True, error_model="numpy", cache=True)
 def _invert(
-    grid: Array, likelihood: Array, mu: Array, tau: Array, uniform: Array
+    grid: Array,
+    likelihood: Array,
+    which: NDArray[np.intp],
+    normal: tuple[Array, Array],
+    uniform: Array,
 ) -> tuple[Array, Array]:  # pragma: no cover
+    mu, tau = normal
     n_draws, n_layers = mu.shape
     n_grid = len(grid)
     step = grid[1] - grid[0]
@@ -82,25 +96,7 @@ def _invert(
         cumulative = np.empty(n_grid)
         term = np.empty(n_grid)
         for s in range(n_draws):
-            # exp(-(θ - μ)²/2τ²) along the grid by a two-term recurrence, outward from the point
-            # nearest to μ, where it neither overflows nor loses digits: two products a point
-            # instead of an exponential.
-            width = step / tau[s]
-            nearest = int(min(max(np.rint((mu[s, i] - grid[0]) / step), 0), n_grid - 1))
-            offset = (grid[nearest] - mu[s, i]) / tau[s]
-            curvature = np.exp(-width * width)
-            value = 1.0
-            ratio = np.exp(-width * offset - 0.5 * width * width)
-            for g in range(nearest, n_grid):
-                term[g] = value * likelihood[i, g]
-                value *= ratio
-                ratio *= curvature
-            value = 1.0
-            ratio = np.exp(width * offset - 0.5 * width * width)
-            for g in range(nearest, -1, -1):
-                term[g] = value * likelihood[i, g]
-                value *= ratio
-                ratio *= curvature
+            _weigh(term, grid[0], step, (mu[s, i], tau[s]), likelihood[which[s], i])
             total = 0.0
             for g in range(n_grid):
                 total += term[g]
@@ -117,3 +113,31 @@ def _invert(
             right = grid[g] + (0.5 * step if g < n_grid - 1 else 0.0)
             theta[s, i] = left + share * (right - left)
     return theta, mean_mass
+
+
+@numba.njit(error_model="numpy", cache=True)
+def _weigh(
+    term: Array, first: float, step: float, normal: tuple[float, float], likelihood: Array
+) -> None:  # pragma: no cover
+    """Likelihood times exp(-(θ - μ)²/2τ²) along the grid.
+
+    By a two-term recurrence, outward from the point nearest to μ, where it neither overflows nor
+    loses digits: two products a point instead of an exponential.
+    """
+    mu, tau = normal
+    width = step / tau
+    nearest = int(min(max(np.rint((mu - first) / step), 0), len(term) - 1))
+    offset = (first + nearest * step - mu) / tau
+    curvature = np.exp(-width * width)
+    value = 1.0
+    ratio = np.exp(-width * offset - 0.5 * width * width)
+    for g in range(nearest, len(term)):
+        term[g] = value * likelihood[g]
+        value *= ratio
+        ratio *= curvature
+    value = 1.0
+    ratio = np.exp(width * offset - 0.5 * width * width)
+    for g in range(nearest, -1, -1):
+        term[g] = value * likelihood[g]
+        value *= ratio
+        ratio *= curvature

@@ -17,7 +17,7 @@ from bayes_rootc.inference.store import read_tree, write_tree
 from bayes_rootc.layers import CHAIN, DRAW
 from bayes_rootc.spec.turnover import SamplerSection
 
-INTERNAL = ("__", "_multiple")
+INTERNAL = ("__", "_multiple", "_reduced")
 """Endings of variables that exist for the sampler's sake only."""
 
 ASKED = "draws_asked"

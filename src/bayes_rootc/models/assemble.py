@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_rootc.data.covariates import profile_covariates
+from bayes_rootc.data.mixture import mixture_of
 from bayes_rootc.data.table_data import TableData
 from bayes_rootc.layers import BIOMES, depth_basis
 from bayes_rootc.models.design import Design
@@ -21,20 +24,62 @@ from bayes_rootc.radiocarbon.atmosphere import (
     zone_of_latitude,
 )
 from bayes_rootc.radiocarbon.quadrature import Nodes, compress
+from bayes_rootc.radiocarbon.structures import Mixture
 from bayes_rootc.radiocarbon.table import (
     ForwardTable,
     Input,
-    build_table,
+    ShapeTable,
+    build_mixtures,
     error_scale,
     log_likelihood_grid,
     theta_grid,
 )
 from bayes_rootc.spec.load import Spec
+from bayes_rootc.spec.structure import SHAPES
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
 
+USUAL_LN_K, LN_K_SPREAD = -6.0, 2.0
+"""About where ln k of soil layers lies, to weigh the solutions of a layer."""
+
+SHIFT_DEGREE = 5
+"""Of the polynomial in ln shape by which the data move ln k."""
+
 
 @dataclass(frozen=True)
+class ShapeKnots:
+    """Likelihood of the layers at evenly spaced values of ln shape, for a sampled shape.
+
+    Attributes
+    ----------
+    table : ShapeTable
+        Of M knots.
+    nodes : Nodes
+        Arrays of shape (M, N, W).
+    """
+
+    table: ShapeTable
+    nodes: Nodes
+
+    def shift(self) -> Floats:
+        """How far the data move ln k of each layer with the shape: a polynomial in ln shape.
+
+        Effects are sampled less this shift, so that the shape hardly moves them any more.
+
+        Returns
+        -------
+        ndarray, shape (SHIFT_DEGREE + 1, N)
+            Coefficients, highest power first.
+        """
+        theta, log_weight = self.nodes.theta, self.nodes.log_weight
+        log_mass = log_weight - 0.5 * ((theta - USUAL_LN_K) / LN_K_SPREAD) ** 2
+        mass = np.exp(log_mass - log_mass.max(axis=2, keepdims=True))
+        middle = (mass * theta).sum(axis=2) / mass.sum(axis=2)
+        moved = middle - middle[len(middle) // 2]
+        return np.asarray(np.polyfit(self.table.ln_shape, moved, SHIFT_DEGREE))
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerLikelihood:
     """Layers and the likelihood of their Δ14C.
 
@@ -55,6 +100,11 @@ class LayerLikelihood:
         Moment of sampling, decimal calendar year.
     received : Input
         Atmosphere settings.
+    mixture : Mixture
+        How a layer's carbon is spread over decay rates; where the shape is sampled, at the prior
+        median, as are ``table``, ``log_likelihood`` and ``nodes``.
+    knots : ShapeKnots or None
+        Of a sampled shape.
     """
 
     layers: pd.DataFrame
@@ -65,9 +115,27 @@ class LayerLikelihood:
     zone: NDArray[np.str_]
     time: Floats
     received: Input
+    mixture: Mixture
+    knots: ShapeKnots | None = None
+
+    def of(self, rows: NDArray[np.bool_]) -> LayerLikelihood:
+        """Likelihood of some of the layers (mask, shape (N,))."""
+        knots = self.knots
+        return LayerLikelihood(
+            layers=self.layers[rows],
+            table=self.table.of(rows),
+            log_likelihood=self.log_likelihood[rows],
+            nodes=self.nodes.of(rows),
+            scale=self.scale[rows],
+            zone=self.zone[rows],
+            time=self.time[rows],
+            received=self.received,
+            mixture=self.mixture,
+            knots=knots and ShapeKnots(knots.table.of(rows), knots.nodes.of(rows)),
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem(LayerLikelihood):
     """Layers, their likelihood and their hierarchy.
 
@@ -142,13 +210,19 @@ def layer_likelihood(
     time = sample_time(table["sample_year"].to_numpy(float))
     received = atmosphere_input(spec, folder)
     theta = theta_grid(like.k_min, like.k_max, like.theta_step)
-    forward = build_table(zone, time, theta, received)
+    mixture = mixture_of(spec.structure)
+    forward = build_mixtures(zone, time, theta, [mixture], received)[0]
     scale = error_scale(
         table["delta14c_err"].to_numpy(float), like.default_sd, like.floor_sd, like.model_sd
     )
-    log_likelihood = log_likelihood_grid(
-        forward, table["delta14c"].to_numpy(float), scale, like.student_t_df
-    )
+    observed = table["delta14c"].to_numpy(float)
+    log_likelihood = log_likelihood_grid(forward, observed, scale, like.student_t_df)
+    knots = None
+    if spec.structure.is_sampled:
+        ln_shape = shape_knots(mixture.name)
+        mixtures = [replace(mixture, shape=float(shape)) for shape in np.exp(ln_shape)]
+        stack = ShapeTable(ln_shape, tuple(build_mixtures(zone, time, theta, mixtures, received)))
+        knots = ShapeKnots(stack, _stacked_nodes(stack, observed, scale, like.student_t_df))
     return LayerLikelihood(
         layers=table,
         table=forward,
@@ -158,6 +232,34 @@ def layer_likelihood(
         zone=zone,
         time=time,
         received=received,
+        mixture=mixture,
+        knots=knots,
+    )
+
+
+def shape_knots(structure: str) -> Floats:
+    """Values of ln shape at which a sampled structure is tabulated, evenly spaced.
+
+    One more at each end, for the cubic that runs through the knots needs a neighbour there.
+    """
+    known = SHAPES[structure]
+    assert known is not None
+    low, high = np.log(known.sampled)
+    n = int(np.ceil((high - low) / known.knot_step))
+    step = (high - low) / n
+    return np.linspace(low - step, high + step, n + 3)
+
+
+def _stacked_nodes(stack: ShapeTable, observed: Floats, scale: Floats, df: float) -> Nodes:
+    """Nodes of every layer at every knot, two knots at a time."""
+
+    def at(table: ForwardTable) -> Nodes:
+        return compress(table.theta, log_likelihood_grid(table, observed, scale, df))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(at, stack.tables))
+    return Nodes(
+        np.stack([nodes.theta for nodes in found]), np.stack([nodes.log_weight for nodes in found])
     )
 
 

@@ -14,26 +14,20 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pytensor.compile.sharedvalue import shared
 
-from bayes_rootc.data.components import PRIOR_GROUP
 from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT_OF, GRID_COMPONENT, PROFILE
-from bayes_rootc.models.correlation import PARTIAL_CORRELATION
 from bayes_rootc.models.effects import (
     GROUPS_FOR_HALF,
     PROFILES_FOR_HALF,
     SITES_TO_CENTRE,
-    SQUARES_FOR_HALF,
-    correlation_factor,
     data_weight,
     normal_effects,
-    sampled_effects,
     variable,
 )
+from bayes_rootc.models.flow_levels import flow_shape, layer_biome, site_levels
 from bayes_rootc.models.flow_problem import FlowProblem, density_terms
 from bayes_rootc.models.grouped_op import grouped_normal
-from bayes_rootc.models.quadrature_op import log_marginal
-from bayes_rootc.spec.parameters import population_priors
+from bayes_rootc.models.layer_potential import SampledShape, layer_potential
 from bayes_rootc.spec.priors import frozen
 
 
@@ -42,6 +36,7 @@ class _Draft:
     """What the blocks hand on while the model is built."""
 
     problem: FlowProblem
+    shape: SampledShape | None
     level: dict[str, Any]
     deviation: Any = None
 
@@ -69,69 +64,11 @@ def build_flow_model(problem: FlowProblem) -> pm.Model:
     if problem.rows is not None:
         coords[PROFILE] = problem.rows.profiles
     with pm.Model(coords=coords) as model:
-        draft = _Draft(problem, _site_levels(problem))
+        shape = flow_shape(problem)
+        draft = _Draft(problem, shape, site_levels(problem, shape))
         for name, block in blocks.items():
             BUILDERS[name](draft, block)
     return model
-
-
-def _site_levels(problem: FlowProblem) -> dict[str, Any]:
-    """Level of every quantity at every site: a_b + x · slopes_b."""
-    effects = _biome_effects(problem)
-    biome, scores = problem.sites.biome, problem.site_scores
-    level = {}
-    for name, effect in effects.items():
-        level[name] = effect[biome]
-        if problem.components.names:
-            level[name] = level[name] + (_slopes(problem, name)[biome] * scores).sum(axis=1)
-    return level
-
-
-def _slopes(problem: FlowProblem, name: str) -> Any:
-    """Effects of the components on a quantity by biome; of its prior mean, lambda in all biomes."""
-    components = problem.components
-    n_grid, dims = components.n_grid, (BIOME, COMPONENT)
-    slopes = pt.zeros((len(BIOME_KEYS), 0))
-    if n_grid:
-        mean = variable(f"gamma_{name}", problem.level_prior(name, "gamma"), dims=GRID_COMPONENT)
-        spread = variable(f"sigma_gamma_{name}", problem.level_prior(name, "sigma_gamma"))
-        weight = data_weight(problem.squares(name), SQUARES_FOR_HALF)
-        slopes, _ = sampled_effects(f"slopes_{name}_multiple", mean, spread, weight=weight)
-    if n_grid < len(components.names):
-        prior_mean = [column == f"{PRIOR_GROUP} {name}" for column in components.names[n_grid:]]
-        own = np.tile(np.array(prior_mean, float), (len(BIOME_KEYS), 1))
-        if any(prior_mean):
-            own = own * variable(
-                f"lambda_{name}", population_priors(problem.spec)[f"lambda_{name}"]
-            )
-        slopes = pt.concatenate([slopes, own], axis=1)
-    return pm.Deterministic(f"slopes_{name}", slopes, dims=dims)
-
-
-def _biome_effects(problem: FlowProblem) -> dict[str, Any]:
-    """Biome effects of all quantities, one covariance: the rows of its factor one by one."""
-    names = list(problem.counts)
-    section = problem.spec.covariance
-    together = section.shared and len(names) > 1
-    factor: list[list[Any]] = [[*[0.0] * i, 1.0] for i in range(len(names))]
-    if together:
-        factor = correlation_factor(PARTIAL_CORRELATION, len(names), section.lkj_eta)
-    effects: dict[str, Any] = {}
-    multiples: list[Any] = []
-    for i, name in enumerate(names):
-        mean = variable(f"alpha_{name}", problem.level_prior(name, "alpha"))
-        spread = variable(f"sigma_biome_{name}", problem.level_prior(name, "sigma_biome"))
-        known = [factor[i][j] * multiples[j] for j in range(i)] if together else []
-        conditional = mean + spread * sum(known, pt.zeros(len(BIOME_KEYS)))
-        effects[name], multiple = normal_effects(
-            f"a_{name}",
-            conditional,
-            spread * factor[i][i],
-            weight=data_weight(problem.counts[name], GROUPS_FOR_HALF),
-            dims=BIOME,
-        )
-        multiples.append(multiple)
-    return effects
 
 
 def _depth_slopes(draft: _Draft, name: str, priors: Any) -> Any:
@@ -172,7 +109,12 @@ def _profile_effects(draft: _Draft, level: Any, block: Any) -> Any:
     # The effects of places integrated out: sampled, they and their spread mix slowly.
     between = variable("sigma_place_k", block.joint_priors.sigma_place)
     start = np.full(len(rows.profiles), frozen(block.priors.alpha).mean())
-    eta = pm.Flat("eta", dims=PROFILE, initval=start)
+    if draft.shape is None:
+        eta = pm.Flat("eta", dims=PROFILE, initval=start)
+    else:
+        reduced = pm.Flat("eta_reduced", dims=PROFILE, initval=start)
+        shift = draft.shape.shift(rows.profile, len(rows.profiles))
+        eta = pm.Deterministic("eta", reduced + shift, dims=PROFILE)
     log_prior = _grouped(eta - level, spread**2, between**2, rows.profile_site)
     pm.Potential("eta_log_prior", log_prior)
     return eta
@@ -186,13 +128,8 @@ def _turnover(draft: _Draft, block: Any) -> None:
     level = draft.level["k"][rows.profile_site]
     eta = _profile_effects(draft, level, block)
     tau = variable("tau_k", block.priors.tau)
-    biome = problem.sites.biome[rows.profile_site]
-    mu = eta[rows.profile] + slopes[biome[rows.profile]] * rows.depth
-    # pm.Data would turn single precision into double.
-    theta = shared(likelihood.nodes.theta, name="node_theta")
-    log_weight = shared(likelihood.nodes.log_weight, name="node_log_weight")
-    by_layer: Any = log_marginal(mu, tau, theta, log_weight)
-    pm.Potential("delta14c_log_likelihood", by_layer[0].sum())
+    mu = eta[rows.profile] + slopes[layer_biome(problem)] * rows.depth
+    layer_potential(likelihood, draft.shape, mu, tau)
     draft.deviation = eta - level
 
 

@@ -43,14 +43,18 @@ class Nodes:
 
     Attributes
     ----------
-    theta : ndarray of float32, shape (N, W)
+    theta : ndarray of float32, shape (N, W), or (M, N, W) where there are M shapes
         ln k at the nodes, rising along the second axis.
-    log_weight : ndarray of float32, shape (N, W)
+    log_weight : ndarray of float32, of the same shape
         Log weights ℓ; -inf where a cell holds no likelihood at all.
     """
 
     theta: NDArray[np.float32]
     log_weight: NDArray[np.float32]
+
+    def of(self, rows: NDArray[np.bool_]) -> Nodes:
+        """Nodes of some of the layers (mask, shape (N,))."""
+        return Nodes(self.theta[..., rows, :], self.log_weight[..., rows, :])
 
 
 def compress(theta: Floats, log_likelihood: Floats) -> Nodes:

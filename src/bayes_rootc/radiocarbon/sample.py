@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_rootc.errors import AtmosphereError, UnitError
-from bayes_rootc.radiocarbon.atmosphere import load_atmosphere, sample_time, zone_of_latitude
+from bayes_rootc.radiocarbon.atmosphere import sample_time, zone_of_latitude
 from bayes_rootc.radiocarbon.modes import Mode, find_modes
-from bayes_rootc.radiocarbon.one_pool import pool_delta14c
 from bayes_rootc.radiocarbon.quadrature import trapezoid_weights
+from bayes_rootc.radiocarbon.structures import Mixture
 from bayes_rootc.radiocarbon.table import (
-    ForwardTable,
     Input,
+    build_mixtures,
     error_scale,
     log_likelihood_grid,
     theta_grid,
@@ -49,6 +49,9 @@ class SampleTurnover:
         Moment of sampling, decimal calendar year.
     zone, initial : str
         Atmosphere.
+    mixture : Mixture
+        Decay rates within the layer; ``mixture.mean_stock_age(1 / turnover_years)`` is the mean age
+        of its carbon.
     level : float
         Mass of the intervals.
     turnover_grid, density : ndarray, shape (G,)
@@ -61,6 +64,7 @@ class SampleTurnover:
     year: float
     zone: str
     initial: str
+    mixture: Mixture
     level: float
     turnover_grid: Floats
     density: Floats
@@ -74,6 +78,7 @@ def sample_turnover(
     zone: str | None = None,
     sd: float | None = None,
     level: float = 0.95,
+    mixture: Mixture | None = None,
     received: Input | None = None,
 ) -> SampleTurnover:
     """Posterior of the turnover time of one sample under a flat prior on ln k.
@@ -96,6 +101,8 @@ def sample_turnover(
         Measurement error, ‰; 6 ‰ by default, never taken below 3 ‰.
     level : float
         Mass of the intervals within each solution.
+    mixture : Mixture, optional
+        Decay rates within the layer; one pool by default. Turnover time is then 1/(mean rate).
     received : Input, optional
         Atmosphere settings.
 
@@ -121,17 +128,13 @@ def sample_turnover(
         if lat is None:
             raise AtmosphereError("give a latitude (lat) or an atmospheric zone")
         zone = str(zone_of_latitude(lat))
-    received = received or Input()
-    atmosphere = load_atmosphere(
-        zone, received.folder, received.initial, received.prebomb_delta14c, received.lag
-    )
+    received, mixture = received or Input(), mixture or Mixture()
     theta = theta_grid(step=GRID_STEP)
     time = sample_time(year)
-    curve = pool_delta14c(np.exp(theta), atmosphere, time).T
-    table = ForwardTable(theta, curve, np.array([0]))
+    table = build_mixtures([zone], [time], theta, [mixture], received)[0]
     measured = np.array([np.nan if sd is None else sd])
     scale = error_scale(measured, DEFAULT_SD, FLOOR_SD, MODEL_SD)
-    _check_reachable(float(delta14c), float(year), zone, curve, float(scale[0]))
+    _check_reachable(float(delta14c), float(year), zone, table.delta14c, float(scale[0]))
     log_density = log_likelihood_grid(table, [delta14c], scale, STUDENT_T_DF)[0]
     mass = np.exp(log_density - log_density.max()) * trapezoid_weights(theta)
     mass /= mass.sum()
@@ -142,6 +145,7 @@ def sample_turnover(
         year=float(time),
         zone=zone,
         initial=received.initial,
+        mixture=mixture,
         level=level,
         turnover_grid=np.exp(-theta),
         density=mass / trapezoid_weights(theta),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import gammaln
 
 from bayes_rootc.radiocarbon.atmosphere import load_atmosphere
 from bayes_rootc.radiocarbon.one_pool import pool_delta14c
+from bayes_rootc.radiocarbon.structures import Mixture, mix, mixing_weights
 from bayes_rootc.units import Floats
 
 
@@ -24,9 +26,15 @@ class Input:
     lag: float = 0.0
 
 
+K_SLOWEST, K_FASTEST = 1e-9, 128.0
+"""Rates (yr⁻¹) beyond which a part of a mixture has no 14C at all, or that of the air."""
+
+
 @dataclass(frozen=True)
 class ForwardTable:
     """Δ14C(ln k) for N layers that share U distinct pairs of zone and sampling time.
+
+    In a structure of many rates k is their mean over the layer's stock.
 
     Attributes
     ----------
@@ -41,6 +49,10 @@ class ForwardTable:
     theta: Floats
     delta14c: Floats
     row: NDArray[np.intp]
+
+    def of(self, rows: NDArray[np.bool_]) -> ForwardTable:
+        """Table of some of the layers (mask, shape (N,))."""
+        return replace(self, row=self.row[rows])
 
     def predict(self, theta: Floats) -> Floats:
         """Δ14C of every layer at given ln k, by straight lines between grid points.
@@ -61,6 +73,40 @@ class ForwardTable:
         share = place - left
         low, high = self.delta14c[self.row, left], self.delta14c[self.row, left + 1]
         return np.asarray(low + share * (high - low))
+
+
+@dataclass(frozen=True)
+class ShapeTable:
+    """Forward tables at evenly spaced values (knots) of ln shape, straight lines in between.
+
+    Attributes
+    ----------
+    ln_shape : ndarray, shape (M,)
+    tables : tuple of ForwardTable, length M
+    """
+
+    ln_shape: Floats
+    tables: tuple[ForwardTable, ...]
+
+    def of(self, rows: NDArray[np.bool_]) -> ShapeTable:
+        """Tables of some of the layers (mask, shape (N,))."""
+        return replace(self, tables=tuple(table.of(rows) for table in self.tables))
+
+    def place(self, shape: Floats) -> Floats:
+        """Where shapes lie among the knots, 1 to M - 2 within the range that is sampled."""
+        step = self.ln_shape[1] - self.ln_shape[0]
+        return np.asarray(
+            np.clip((np.log(shape) - self.ln_shape[0]) / step, 0.0, len(self.ln_shape) - 1.0)
+        )
+
+    def predict(self, theta: Floats, place: Floats) -> Floats:
+        """Δ14C (‰) of layers at given ln k and places among the knots, shape (S, N) each."""
+        left = np.minimum(place.astype(np.intp), len(self.tables) - 2)
+        found = np.zeros(theta.shape)
+        for knot in np.unique(np.concatenate([left.ravel(), left.ravel() + 1])):
+            weight = np.maximum(1.0 - np.abs(place - knot), 0.0)
+            found += weight * self.tables[knot].predict(theta)
+        return found
 
 
 def theta_grid(k_min: float = 1e-6, k_max: float = 2.0, step: float = 0.02) -> Floats:
@@ -102,6 +148,41 @@ def build_table(
     return ForwardTable(theta, np.concatenate(curves), row)
 
 
+def build_mixtures(
+    zone: ArrayLike,
+    time: ArrayLike,
+    theta: Floats,
+    mixtures: Sequence[Mixture],
+    received: Input | None = None,
+) -> list[ForwardTable]:
+    """Mix the one-pool curves by each of several structures; as :func:`build_table` for one pool.
+
+    Parameters
+    ----------
+    zone, time, theta, received
+        As in :func:`build_table`.
+    mixtures : sequence of Mixture
+
+    Returns
+    -------
+    list of ForwardTable
+        Over ln of the mean rate, within 0.1 ‰ of the integral over the distribution of rates.
+    """
+    if all(mixture.name == "one_pool" for mixture in mixtures):
+        return [build_table(zone, time, theta, received)] * len(mixtures)
+    step = (theta[-1] - theta[0]) / (len(theta) - 1)
+    before = int(np.ceil((theta[0] - np.log(K_SLOWEST)) / step))
+    after = int(np.ceil((np.log(K_FASTEST) - theta[-1]) / step))
+    reach = theta[0] + step * np.arange(-before, len(theta) + after)
+    wide = build_table(zone, time, reach, received)
+    return [
+        ForwardTable(
+            theta, mix(wide.delta14c, *mixing_weights(m, step), before, len(theta)), wide.row
+        )
+        for m in mixtures
+    ]
+
+
 def error_scale(delta14c_err: ArrayLike, default: float, floor: float, model: float) -> Floats:
     """Scale of the Student-t error of Δ14C, ‰: measurement and model error in quadrature.
 
@@ -134,4 +215,6 @@ def log_likelihood_grid(
     """
     scale = np.asarray(scale, float)[:, None]
     residual = np.asarray(delta14c, float)[:, None] - table.delta14c[table.row]
-    return np.asarray(stats.t.logpdf(residual / scale, df) - np.log(scale), float)
+    constant = gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi)
+    tails = np.log1p(np.square(residual / scale) / df)
+    return np.asarray(constant - np.log(scale) - 0.5 * (df + 1.0) * tails, float)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -24,6 +25,8 @@ from bayes_rootc.spec.joint import (
 from bayes_rootc.spec.learning import LearningSpec
 from bayes_rootc.spec.locate import find_model
 from bayes_rootc.spec.map import MapSpec
+from bayes_rootc.spec.structure import StructureSection
+from bayes_rootc.spec.structures import StructuresSpec
 from bayes_rootc.spec.turnover import TurnoverSpec
 
 Spec = TurnoverSpec | FlowModel
@@ -38,7 +41,7 @@ SPECS: dict[str, type[Spec]] = {
 }
 """Model name in the file → its typed view."""
 
-VERB_OF = {"learning": "learn", "map": "map"}
+VERB_OF = {"learning": "learn", "map": "map", "structures": "structures"}
 """Files of other kinds → the verb that takes them."""
 
 BLOCKS = tuple(name for name in SPECS if name != "joint")
@@ -69,6 +72,11 @@ def load_spec(path: Path | str) -> Spec:
     if isinstance(content.get("blocks"), list):
         content["blocks"] = _read_blocks(content["blocks"], path)
     return parse_spec(content, where=str(path))
+
+
+def model_name(path: Path | str) -> str:
+    """Kind of model that a file says it is, "" if it does not; errors as of :func:`load_spec`."""
+    return str(_read_toml(Path(path)).get("model", ""))
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -135,6 +143,18 @@ def parse_spec(content: dict[str, Any], where: str = "spec") -> Spec:
     return _validated(SPECS[name], content, where)
 
 
+def with_sampler(spec: Spec, changes: Mapping[str, Any], where: str) -> Spec:
+    """Replace settings of the sampler, checked like the file's; errors as in :func:`load_spec`."""
+    content = dump_spec(spec)
+    content["sampler"] |= dict(changes)
+    return parse_spec(content, where=where)
+
+
+def parse_structure(content: Mapping[str, Any], where: str) -> StructureSection:
+    """Check the section of a structure given as a dictionary; errors as in :func:`load_spec`."""
+    return _validated(StructureSection, dict(content), where)
+
+
 def load_learning(path: Path | str) -> LearningSpec:
     """Read and check a learning file such as ``models/learning.toml``.
 
@@ -155,6 +175,17 @@ def load_map(path: Path | str) -> MapSpec:
         As :func:`load_spec`, and if ``model`` is another than ``map``.
     """
     return _load_other(MapSpec, "map", Path(path))
+
+
+def load_structures(path: Path | str) -> StructuresSpec:
+    """Read and check a structures file such as ``models/structures.toml``.
+
+    Raises
+    ------
+    SpecError
+        As :func:`load_spec`, and if ``model`` is another than ``structures``.
+    """
+    return _load_other(StructuresSpec, "structures", Path(path))
 
 
 def _load_other[View: BaseModel](view: type[View], name: str, path: Path) -> View:

@@ -20,7 +20,7 @@ def packaged_models() -> dict[str, Path]:
     return {}
 
 
-def find_model(name_or_path: Path | str) -> Path:
+def find_model(name_or_path: Path | str, only: str | None = None) -> Path:
     """Find a model file.
 
     Parameters
@@ -29,6 +29,9 @@ def find_model(name_or_path: Path | str) -> Path:
         A file; or, where there is no such file, the name of a packaged model: ``turnover``,
         ``turnover.toml`` or ``models/turnover.toml``. A path into another folder must exist:
         the packaged file of the same name would be another file than the one asked for.
+    only : str, optional
+        The one packaged model that will do, where others are of another kind; no other is
+        suggested.
 
     Returns
     -------
@@ -47,7 +50,9 @@ def find_model(name_or_path: Path | str) -> Path:
     name = path.name.removesuffix(SUFFIX)
     if is_name and name in models:
         return models[name]
-    close = difflib.get_close_matches(name, models, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}?" if close and is_name else f"models: {', '.join(models)}"
+    right = [only] if only else [*models]
+    close = difflib.get_close_matches(name, right, n=1, cutoff=0.6)
+    listed = f"models: {', '.join(right)}" if only is None else f"the packaged one is {only}"
+    hint = f"did you mean {close[0]}?" if close and is_name else listed
     what = "is a folder, not a model file" if path.is_dir() else "no such model file"
     raise SpecError(f"{path}: {what}; {hint}")

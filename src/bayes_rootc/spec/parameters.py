@@ -29,6 +29,9 @@ def population_priors(spec: FlowModel) -> dict[str, Prior]:
             for name in type(section).model_fields if section is not None else ():
                 stored = name if name in OWN_NAMES else f"{name}_{effect}"
                 found[stored] = getattr(section, name)
+        structure = getattr(block, "structure", None)
+        if structure is not None and structure.prior is not None:
+            found["shape"] = structure.prior
         if spec.prior_means is not None and effect in PREDICTED:
             found[f"lambda_{effect}"] = spec.prior_means.weight
     return found

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_rootc.spec.priors import HalfNormal, LogNormal, Normal, Prior
+from bayes_rootc.spec.structure import StructureSection
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -114,6 +115,10 @@ class TurnoverSpec(Section):
     atmosphere: AtmosphereSection = AtmosphereSection()
     likelihood: LikelihoodSection = LikelihoodSection()
     model_options: ModelSection = ModelSection()
+    # Left out where it says nothing, so that a file of one pool has the hash that it always had.
+    structure: Annotated[
+        StructureSection, Field(exclude_if=lambda section: section == StructureSection())
+    ] = StructureSection()
     priors: TurnoverPriors
     joint_priors: TurnoverJointPriors | None = None
     sampler: SamplerSection = SamplerSection()

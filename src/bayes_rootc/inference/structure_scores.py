@@ -1,0 +1,118 @@
+"""Structures compared by their log densities layer by layer: differences, stacking, where.
+
+References
+----------
+.. [1] yao2018, Yao, Vehtari, Simpson & Gelman (2018), Bayesian Analysis 13, 917-1007.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import xarray as xr
+from arviz_stats.utils import ELPDDataLOO
+
+from bayes_rootc.inference.scores import clustered_error
+from bayes_rootc.spec.structures import REFERENCE
+
+PARETO_K_HIGH = 0.7
+
+
+def compare(pointwise: pd.DataFrame) -> pd.DataFrame:
+    """Compare structures by each criterion.
+
+    Parameters
+    ----------
+    pointwise : DataFrame
+        criterion, structure, row, place, elpd (per layer) and, as far as known, pareto_k,
+        covered_90, pit, crps.
+
+    Returns
+    -------
+    DataFrame
+        See :attr:`Compared.comparison`; the best structure of a criterion first.
+    """
+    frames = []
+    for criterion, part in pointwise.groupby("criterion", sort=False):
+        wide = part.pivot(index="row", columns="structure", values="elpd")
+        place = part[part["structure"] == REFERENCE].set_index("row")["place"].loc[wide.index]
+        weight = stacking_weights(wide)
+        for name in wide:
+            own = part[part["structure"] == name]
+            difference = wide[name] - wide[REFERENCE]
+            k = own["pareto_k"].dropna()
+            frames.append({
+                "criterion": criterion, "structure": name, "n_layers": len(wide),
+                "elpd": wide[name].sum(),
+                "elpd_se": len(wide) * clustered_error(wide[name], place),
+                "difference": difference.sum(),
+                "difference_se": 0.0 if name == REFERENCE
+                else len(wide) * clustered_error(difference, place),
+                "weight": weight[str(name)],
+                "n_high_k": int((k > PARETO_K_HIGH).sum()) if len(k) else -1,
+                "coverage_90": own["covered_90"].mean(),
+                "pit_distance": _distance(own["pit"]), "crps": own["crps"].mean(),
+            })  # fmt: skip
+    table = pd.DataFrame(frames)
+    order = {name: i for i, name in enumerate(table["criterion"].unique())}
+    table = table.sort_values(
+        ["criterion", "elpd"], key=lambda c: c.map(order) if c.name == "criterion" else -c
+    )
+    return table.reset_index(drop=True)
+
+
+def stacking_weights(elpd: pd.DataFrame) -> dict[str, float]:
+    """Stacking weights of structures from their log densities by layer (columns: structures)."""
+    data = {str(name): _elpd_data(elpd[name].to_numpy(float)) for name in elpd}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # arviz warns that small differences may be noise
+        found = azs.compare(data, method="stacking", round_to="none")
+    return {str(name): float(found.loc[name, "weight"]) for name in elpd}
+
+
+def gains(pointwise: pd.DataFrame) -> pd.DataFrame:
+    """Where a structure predicts better than one pool: by depth, biome and year of sampling.
+
+    Returns
+    -------
+    DataFrame
+        criterion, structure, by (standard_layer, biome, years), group, n_layers, difference (of
+        elpd from one pool, summed), difference_se, per_layer.
+    """
+    rows = []
+    reference = pointwise[pointwise["structure"] == REFERENCE]
+    own = reference.set_index(["criterion", "row"])["elpd"].rename("one_pool")
+    joined = pointwise.join(own, on=["criterion", "row"])
+    joined["difference"] = joined["elpd"] - joined["one_pool"]
+    others = joined[joined["structure"] != REFERENCE]
+    for by in ("standard_layer", "biome", "years"):
+        for keys, part in others.groupby(["criterion", "structure", by], sort=False):
+            n = len(part)
+            error = clustered_error(part["difference"], part["place"]) if n > 1 else np.nan
+            rows.append({
+                "criterion": keys[0], "structure": keys[1], "by": by, "group": keys[2],
+                "n_layers": n, "difference": part["difference"].sum(),
+                "difference_se": n * error, "per_layer": part["difference"].mean(),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _elpd_data(values: np.ndarray) -> ELPDDataLOO:
+    by_layer = xr.DataArray(values, dims="layer")
+    return ELPDDataLOO(
+        elpd=float(values.sum()), se=float(np.sqrt(len(values) * values.var())), p=0.0,
+        n_samples=1, n_data_points=len(values), scale="log", warning=False, good_k=PARETO_K_HIGH,
+        elpd_i=by_layer, pareto_k=xr.zeros_like(by_layer),
+    )  # fmt: skip
+
+
+def _distance(pit: pd.Series) -> float:
+    """Largest distance between the distribution of PIT values and the uniform one."""
+    values = np.sort(pit.dropna().to_numpy(float))
+    if not len(values):
+        return float("nan")
+    rank = np.arange(len(values) + 1) / len(values)
+    return float(np.maximum(np.abs(values - rank[:-1]), np.abs(values - rank[1:])).max())

@@ -1,0 +1,134 @@
+"""What follows of the structure of a layer's carbon: ages, I_bulk, I_loss, each and stacked.
+
+Stacked results are draws of the structures in proportion to their stacking weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW, DRAW_KEPT, STANDARD_LAYERS
+from bayes_rootc.loss.estimates import MEAN_OF_ALL, Summary, all_site_flows, summarise
+from bayes_rootc.loss.tables import loss_table, summary_of
+from bayes_rootc.units import Floats
+
+STACKED = "stacked"
+
+
+def structure_flows(runs: Mapping[str, xr.DataTree], weights: Mapping[str, float]) -> pd.DataFrame:
+    """I_root, I_bulk, I_loss and the share lost under each structure, and stacked.
+
+    Parameters
+    ----------
+    runs : mapping
+        Structure → stored joint run.
+    weights : mapping
+        Structure → stacking weight.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`.tables.loss_table`, the mean of six estimates, with ``structure`` in front.
+    """
+    found = {name: _mean_of_six(run) for name, run in runs.items()}
+    n = min(summary.values["i_loss"].shape[-1] for summary in found.values())
+    picks = stacked_draws(weights, n)
+    first = next(iter(found.values()))
+    mixed = {
+        key: np.concatenate([found[s].values[key][..., at] for s, at in picks.items()], axis=-1)
+        for key in first.values
+    }
+    frames = [
+        loss_table([summary]).assign(structure=name)
+        for name, summary in {**found, STACKED: replace(first, values=mixed)}.items()
+    ]
+    table = pd.concat(frames, ignore_index=True)
+    return table[["structure", *(name for name in table if name != "structure")]]
+
+
+def structure_ages(runs: Mapping[str, xr.DataTree], weights: Mapping[str, float]) -> pd.DataFrame:
+    """Turnover time (mean transit time) and mean age of the stock at the typical site, years.
+
+    Parameters
+    ----------
+    runs : mapping
+        Structure → stored turnover run.
+    weights : mapping
+        Structure → stacking weight.
+
+    Returns
+    -------
+    DataFrame
+        structure, biome, layer_cm; ``transit_time`` and ``stock_age`` with posterior mean and
+        quantiles; ``p_no_age``, the share of draws without a mean age, whose age counts as
+        infinite.
+    """
+    drawn = {name: _ages(run) for name, run in runs.items()}
+    n = min(values["transit_time"].shape[0] for values in drawn.values())
+    picks = stacked_draws(weights, n)
+    drawn[STACKED] = {
+        key: np.concatenate([drawn[s][key][at] for s, at in picks.items()])
+        for key in ("transit_time", "stock_age")
+    }
+    frames = []
+    for name, values in drawn.items():
+        for b, biome in enumerate(BIOME_KEYS):
+            columns: dict[str, Any] = {
+                "structure": name, "biome": biome, "layer_cm": list(STANDARD_LAYERS),
+                "p_no_age": np.isinf(values["stock_age"][:, b]).mean(axis=0),
+            }  # fmt: skip
+            for key, draws in values.items():
+                columns |= summary_of(key, draws[:, b].T)
+            frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
+
+
+def surviving_loss(flows: pd.DataFrame) -> pd.DataFrame:
+    """Return I_loss of the profile over all sites by structure, as a share of that of one pool.
+
+    Returns
+    -------
+    DataFrame
+        structure, statistic, i_loss_q50 (Mg C ha⁻¹ yr⁻¹), loss_share_q50 and ``survives``.
+    """
+    mine = flows[(flows["biome"] == "all") & (flows["layer_cm"] == "0-200")]
+    one = mine[mine["structure"] == "one_pool"].set_index("statistic")["i_loss_q50"]
+    kept = mine[["structure", "statistic", "i_loss_q50", "loss_share_q50"]]
+    return kept.assign(survives=mine["i_loss_q50"] / mine["statistic"].map(one))
+
+
+def stacked_draws(weights: Mapping[str, float], n: int) -> dict[str, np.ndarray]:
+    """Evenly spaced draws of each structure, as many of n as its weight says.
+
+    Examples
+    --------
+    >>> {name: len(at) for name, at in stacked_draws({"one_pool": 0.25, "gamma": 0.75}, 8).items()}
+    {'one_pool': 2, 'gamma': 6}
+    """
+    total = sum(weights.values())
+    edges = np.round(np.cumsum([0.0, *weights.values()]) / total * n).astype(int)
+    return {
+        name: np.linspace(0, n - 1, int(size)).round().astype(int)
+        for name, size in zip(weights, np.diff(edges), strict=True)
+        if size
+    }
+
+
+def _mean_of_six(run: xr.DataTree) -> Summary:
+    summaries = summarise(all_site_flows(run, int(run.attrs.get("seed", 0))))
+    return next(summary for summary in summaries if summary.label == MEAN_OF_ALL)
+
+
+def _ages(run: xr.DataTree) -> dict[str, Floats]:
+    derived = run["derived"].to_dataset()
+    kept = derived[DRAW_KEPT].to_numpy().astype(int)
+    k = derived["k_typical"].isel({DRAW: kept}).transpose(CHAIN, DRAW, "biome", "standard_layer")
+    factor = derived["age_factor"].transpose(CHAIN, DRAW_KEPT).to_numpy().reshape(-1)
+    transit = 1.0 / k.to_numpy().astype(float).reshape(len(factor), len(BIOME_KEYS), -1)
+    return {"transit_time": transit, "stock_age": transit * factor[:, None, None]}

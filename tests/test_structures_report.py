@@ -1,0 +1,215 @@
+"""Comparison of structures: known scores, stacking, what follows, the report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayes_rootc.cli.main import main
+from bayes_rootc.errors import RunError
+from bayes_rootc.inference.structure_scores import compare, gains, stacking_weights
+from bayes_rootc.inference.structures_folder import (
+    Compared,
+    open_compared,
+    refuse_other,
+    write_compared,
+)
+from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
+from bayes_rootc.loss.structures import stacked_draws, structure_ages, surviving_loss
+from bayes_rootc.report import structures_report as structures_report_module
+from bayes_rootc.report.figures import style
+from bayes_rootc.report.structures_report import (
+    Consequences,
+    consequences,
+    evidence_sentence,
+    structures_report,
+    survival_sentence,
+)
+from fake_joint import fake_joint
+from fake_run import fake_run
+from stored_runs import store
+
+N = 60
+
+
+def scores(criterion: str, structure: str, elpd: np.ndarray) -> pd.DataFrame:
+    n = len(elpd)
+    return pd.DataFrame({
+        "row": np.arange(n), "place": [f"place {i // 3}" for i in range(n)],
+        "standard_layer": np.where(np.arange(n) % 2, "0-20", "20-40"), "biome": "tundra",
+        "years": "1995-2004", "criterion": criterion, "structure": structure, "elpd": elpd,
+        "pareto_k": np.where(np.arange(n) < 3, 0.9, 0.1) if criterion == "layer" else np.nan,
+        "covered_90": np.arange(n) % 10 > 0, "pit": (np.arange(n) + 0.5) / n, "crps": 1.0,
+    })  # fmt: skip
+
+
+def pointwise() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    base = rng.normal(-6.0, 1.0, N)
+    better = np.where(np.arange(N) % 2, 0.5, 0.0)  # in the top layers only
+    frames = [scores("layer", "one_pool", base), scores("layer", "gamma", base + better)]
+    frames += [scores("study", "one_pool", base), scores("study", "gamma", base - 1.0)]
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    folder = tmp_path_factory.mktemp("work") / "runs" / "structures"
+    for number, name in enumerate(("one_pool", "gamma")):
+        run = fake_run(draws=20)
+        factor = run["derived/age_factor"].to_numpy()
+        factor *= [1.0, 3.0][number]
+        factor[0, 0] *= [1.0, np.inf][number]
+        store(run, folder / "turnover" / name)
+        store(fake_joint(draws=20, keep=20, seed=number), folder / "joint" / name)
+    structures = {
+        name: {"gate": "converged", "passed": True, "joint_gate": "", "joint_passed": True}
+        for name in ("one_pool", "gamma")
+    }
+    info: dict[str, Any] = {
+        "spec": {}, "spec_hash": "1" * 64, "turnover_hash": "2" * 64, "data_hash": "3" * 64,
+        "version": "0.1.0", "seed": 1, "source": "simulated", "origin": "<b>here</b>",
+        "structures": structures, "joint": True,
+    }  # fmt: skip
+    table = pointwise()
+    found = Compared(folder, compare(table), gains(table), table, info)
+    write_compared(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def found(compared: Compared) -> Consequences:
+    return consequences(compared)
+
+
+@pytest.fixture
+def computed_once(found: Consequences, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structures_report_module, "consequences", lambda _: found)
+    monkeypatch.setattr(style, "DPI", 30)
+
+
+# ---- scores
+
+
+def test_differences_and_their_errors_are_those_of_places() -> None:
+    table = compare(pointwise()).set_index(["criterion", "structure"])
+    assert list(table.index) == [
+        ("layer", "gamma"), ("layer", "one_pool"), ("study", "one_pool"), ("study", "gamma"),
+    ]  # fmt: skip
+    gamma = table.loc["layer", "gamma"]
+    assert gamma["difference"] == pytest.approx(15.0)
+    # Sums of the 20 places are 1.0 and 0.5 in turn; n · sd of their means, written out.
+    sums = np.where(np.arange(20) % 2, 1.0, 0.5)
+    spread = np.sqrt(np.sum((sums - sums.mean()) ** 2) * 20 / 19)
+    assert gamma["difference_se"] == pytest.approx(spread)
+    assert table.loc["layer", "one_pool"]["difference_se"] == 0.0
+    assert gamma["n_high_k"] == 3
+    assert table.loc["study", "gamma"]["n_high_k"] == -1
+    assert gamma["coverage_90"] == pytest.approx(0.9)
+    assert gamma["pit_distance"] == pytest.approx(0.5 / N)
+
+
+def test_stacking_weights_maximise_the_mixed_log_score() -> None:
+    rng = np.random.default_rng(2)
+    wide = pd.DataFrame({"a": rng.normal(-5.0, 1.0, 200), "b": rng.normal(-5.1, 1.0, 200)})
+    weights = stacking_weights(wide)
+
+    def score(w: float) -> float:
+        return float(np.log(w * np.exp(wide["a"]) + (1.0 - w) * np.exp(wide["b"])).sum())
+
+    grid = np.linspace(0.0, 1.0, 1001)
+    assert sum(weights.values()) == pytest.approx(1.0)
+    assert weights["a"] == pytest.approx(grid[np.argmax([score(w) for w in grid])], abs=0.01)
+
+
+def test_gains_are_told_where_they_are() -> None:
+    table = gains(pointwise()).set_index(["criterion", "by", "group"])
+    assert table.loc[("layer", "standard_layer", "0-20"), "difference"] == pytest.approx(15.0)
+    assert table.loc[("layer", "standard_layer", "20-40"), "difference"] == pytest.approx(0.0)
+    assert table.loc[("layer", "biome", "tundra"), "n_layers"] == N
+    assert set(table["structure"]) == {"gamma"}
+
+
+# ---- what follows
+
+
+def test_stacked_draws_are_as_many_as_the_weights_say() -> None:
+    picks = stacked_draws({"one_pool": 0.0, "gamma": 1.0, "two_pool": 3.0}, 100)
+    assert {name: len(at) for name, at in picks.items()} == {"gamma": 25, "two_pool": 75}
+    assert picks["two_pool"].min() == 0
+    assert picks["two_pool"].max() == 99
+
+
+def test_ages_of_the_stock_are_factor_times_transit_time(found: Consequences) -> None:
+    ages = found.ages.set_index(["structure", "biome", "layer_cm"])
+    one, gamma = ages.loc["one_pool"], ages.loc["gamma"]
+    assert (one["stock_age_q50"] == one["transit_time_q50"]).all()
+    assert gamma["stock_age_q50"].to_numpy() == pytest.approx(
+        3.0 * gamma["transit_time_q50"].to_numpy(), rel=0.1
+    )
+    assert (one["p_no_age"] == 0.0).all()
+    assert (gamma["p_no_age"] > 0.0).all()
+    assert len(one) == len(BIOME_KEYS) * len(STANDARD_LAYERS)
+
+
+def test_one_structure_alone_is_what_is_stacked() -> None:
+    ages = structure_ages({"one_pool": fake_run(draws=20)}, {"one_pool": 1.0})
+    one, stacked = (part.drop(columns="structure").reset_index(drop=True)
+                    for _, part in ages.groupby("structure"))  # fmt: skip
+    pd.testing.assert_frame_equal(one, stacked)
+
+
+def test_surviving_loss_is_a_share_of_that_of_one_pool(found: Consequences) -> None:
+    flows = found.flows
+    assert flows is not None
+    table = surviving_loss(flows).set_index(["structure", "statistic"])
+    for statistic in table.index.get_level_values(1).unique():
+        assert table.loc[("one_pool", statistic), "survives"] == 1.0
+        part = table.loc[("gamma", statistic)]
+        assert part["survives"] == pytest.approx(
+            part["i_loss_q50"] / table.loc[("one_pool", statistic), "i_loss_q50"]
+        )
+    assert "survives when structures are stacked" in survival_sentence(flows)
+
+
+# ---- the report
+
+
+@pytest.mark.usefixtures("computed_once")
+def test_report_says_what_was_found_and_warns(compared: Compared) -> None:
+    report = structures_report(compared)
+    assert report.banners[0].word == "SIMULATED WORLD"
+    assert "single layers" in evidence_sentence(compared.comparison)
+    assert {table.name for table in (report.key_table, *report.tables)} == {
+        "comparison", "flows", "gains", "ages",
+    }  # fmt: skip
+    assert [picture.name for picture in report.pictures] == ["evidence", "consequences", "ages"]
+    bad = {"gate": "R-hat of shape is 1.2", "passed": False}
+    structures = compared.info["structures"] | {"gamma": bad}
+    failed = structures_report(replace(compared, info=compared.info | {"structures": structures}))
+    assert not failed.passed
+    assert "R-hat of shape is 1.2" in failed.banners[1].sentence
+
+
+def test_report_is_written_from_the_stored_comparison(
+    compared: Compared, computed_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = compared.folder.parents[1]
+    monkeypatch.chdir(folder)
+    assert open_compared(compared.folder).comparison.shape == compared.comparison.shape
+    assert main(["report", "runs/structures"]) == 0
+    html = (folder / "reports" / "structures" / "report.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;here&lt;/b&gt;" in html
+
+
+def test_wrong_folders_are_told(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no finished comparison of structures .* run `structures`"):
+        open_compared(tmp_path)
+    (tmp_path / "mine.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(RunError, match=r"holds other files; choose another folder"):
+        refuse_other(tmp_path)
