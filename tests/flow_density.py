@@ -12,7 +12,7 @@ import pymc as pm
 from scipy import special, stats
 
 from bayes_rootc.layers import BIOMES
-from bayes_rootc.models import flow
+from bayes_rootc.models import effects
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.spec.parameters import population_priors
 from bayes_rootc.spec.priors import frozen
@@ -101,8 +101,8 @@ class WrittenOut:
         quantity = {"a_ratio": "d50"}.get(name, name.split("_", 1)[1])
         if name.startswith("slopes_"):
             n = self._squares(quantity)
-            return np.asarray(n / (n + flow.SQUARES_FOR_HALF))
-        half = flow.PROFILES_FOR_HALF if name.startswith("s_") else flow.GROUPS_FOR_HALF
+            return np.asarray(n / (n + effects.SQUARES_FOR_HALF))
+        half = effects.PROFILES_FOR_HALF if name.startswith("s_") else effects.GROUPS_FOR_HALF
         n = self.problem.counts[quantity]
         return np.asarray(n / (n + half))
 
@@ -226,7 +226,7 @@ class WrittenOut:
     @property
     def sites_centred(self) -> bool:
         assert self.problem.rows is not None
-        return len(np.unique(self.problem.rows.profile_site)) >= flow.SITES_TO_CENTRE
+        return len(np.unique(self.problem.rows.profile_site)) >= effects.SITES_TO_CENTRE
 
     def _depth(self, frame: pd.DataFrame) -> np.ndarray:
         middle = (frame["top_cm"] + frame["bottom_cm"]) / 2.0

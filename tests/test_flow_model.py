@@ -18,7 +18,7 @@ from scipy import integrate, stats
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.joint_world import simulate_inputs
 from bayes_rootc.errors import DataError
-from bayes_rootc.models import flow, flow_problem
+from bayes_rootc.models import effects, flow_problem
 from bayes_rootc.models.flow import build_flow_model
 from bayes_rootc.models.flow_design import DensityRows
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow, density_terms
@@ -73,8 +73,8 @@ def test_density_of_a_world_of_nested_profiles(
 ) -> None:
     """Effects sampled almost as they are, almost as multiples; those of sites integrated out."""
     for name in ("GROUPS_FOR_HALF", "SQUARES_FOR_HALF", "PROFILES_FOR_HALF"):
-        monkeypatch.setattr(flow, name, half)
-    monkeypatch.setattr(flow, "SITES_TO_CENTRE", 2 if half < 1.0 else 10_000)
+        monkeypatch.setattr(effects, name, half)
+    monkeypatch.setattr(effects, "SITES_TO_CENTRE", 2 if half < 1.0 else 10_000)
     monkeypatch.setattr(flow_problem, "SITES_TO_NEST", 1)
     monkeypatch.setattr(flow_problem, "PROFILES_TO_CENTRE", profiles)
     problem = assemble_flow(joint_spec(), small_world)
@@ -197,7 +197,7 @@ def test_effects_are_independent_where_the_covariance_is_not_shared(small_world:
 def test_effects_move_together_where_the_covariance_is_shared(
     small_world: Inputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow, "GROUPS_FOR_HALF", 1e15)  # all as multiples of their spread
+    monkeypatch.setattr(effects, "GROUPS_FOR_HALF", 1e15)  # all as multiples of their spread
     model = build_flow_model(assemble_flow(joint_spec(), small_world))
     point = somewhere(model, 9)
     before = natural(model, point)

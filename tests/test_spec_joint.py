@@ -51,7 +51,7 @@ def joint_file(folder: Path, blocks: str) -> Path:
 
 
 def test_every_model_has_its_file() -> None:
-    assert set(packaged_models()) == {*SPECS, "learning", "map"}
+    assert set(packaged_models()) == {*SPECS, "learning", "map", "structures"}
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -248,10 +248,10 @@ def test_the_packaged_map_file_says_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"engines": ["forest", "forest"]}, "must name each once"),
+        ({"engines": ["forest", "forest"]}, "must name forest, posterior or both, each once"),
         ({"engines": ["magic"]}, "'forest' or 'posterior'"),
         ({"output": {"quantiles": [0.9, 0.1]}}, "must rise"),
-        ({"output": {"quantiles": [0.1, 0.9]}}, "must hold 0.5: figures show the median"),
+        ({"output": {"quantiles": [0.1, 0.9]}}, "must hold 0.5 and numbers on both sides of it"),
         ({"output": {"draws": 5}}, "greater than or equal to 20"),
         ({"forest": {"tau": "guess"}}, "'oob' or 'bootstrap'"),
         ({"build": {"north": -10, "south": 10}}, "north must be above south"),

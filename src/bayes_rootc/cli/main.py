@@ -64,7 +64,7 @@ VERBS = {
     ),
     "structures": Verb(
         "bayes_rootc.cli.structures",
-        "compare structures of a layer's carbon: one pool, gamma, lognormal, two pools",
+        "compare structures of a layer's carbon (one pool, gamma, lognormal, two pools)",
     ),
     "turnover": Verb("bayes_rootc.cli.turnover", "turnover time of one sample from its Δ14C"),
     "curve": Verb("bayes_rootc.cli.curve", "Δ14C of a pool of known turnover time, by month"),

@@ -16,14 +16,8 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT_OF, GRID_COMPONENT, PROFILE
-from bayes_rootc.models.effects import (
-    GROUPS_FOR_HALF,
-    PROFILES_FOR_HALF,
-    SITES_TO_CENTRE,
-    data_weight,
-    normal_effects,
-    variable,
-)
+from bayes_rootc.models import effects
+from bayes_rootc.models.effects import data_weight, normal_effects, variable
 from bayes_rootc.models.flow_levels import flow_shape, layer_biome, site_levels
 from bayes_rootc.models.flow_problem import FlowProblem, density_terms
 from bayes_rootc.models.grouped_op import grouped_normal
@@ -75,7 +69,7 @@ def _depth_slopes(draft: _Draft, name: str, priors: Any) -> Any:
     """Depth slopes of the biomes, N(beta, sigma_slope)."""
     mean = variable(f"beta_{name}", priors.beta)
     spread = variable(f"sigma_slope_{name}", priors.sigma_slope)
-    weight = data_weight(draft.problem.counts[name], PROFILES_FOR_HALF)
+    weight = data_weight(draft.problem.counts[name], effects.PROFILES_FOR_HALF)
     return normal_effects(f"s_{name}", mean, spread, weight=weight, dims=BIOME)[0]
 
 
@@ -88,7 +82,7 @@ def _place_effect(draft: _Draft, name: str, prior: Any) -> Any:
     spread = variable(f"sigma_place_{name}", prior)
     used, position = np.unique(rows.profile_site, return_inverse=True)
     level = draft.level[name][used]
-    centred = len(used) >= SITES_TO_CENTRE
+    centred = len(used) >= effects.SITES_TO_CENTRE
     sampled = pm.Normal(
         f"place_{name}_multiple", level if centred else 0.0, spread if centred else 1.0,
         shape=len(used),
@@ -206,7 +200,7 @@ def _roots(draft: _Draft, block: Any) -> None:
     residual = _grouped_records(draft, "d50", priors)
     mean = variable("alpha_ratio", priors.alpha_ratio)
     spread = variable("sigma_biome_ratio", priors.sigma_biome_ratio)
-    weight = data_weight(problem.counts["d50"], GROUPS_FOR_HALF)
+    weight = data_weight(problem.counts["d50"], effects.GROUPS_FOR_HALF)
     level, _ = normal_effects("a_ratio", mean, spread, weight=weight, dims=BIOME)
     regression = variable("ratio_d50", priors.ratio_d50)
     records = problem.records["ratio"]

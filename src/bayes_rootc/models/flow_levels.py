@@ -10,11 +10,10 @@ import pytensor.tensor as pt
 
 from bayes_rootc.data.components import PRIOR_GROUP
 from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, GRID_COMPONENT
+from bayes_rootc.models import effects
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION
 from bayes_rootc.models.design import Index
 from bayes_rootc.models.effects import (
-    GROUPS_FOR_HALF,
-    SQUARES_FOR_HALF,
     correlation_factor,
     data_weight,
     normal_effects,
@@ -48,10 +47,10 @@ def site_levels(problem: FlowProblem, shape: SampledShape | None) -> dict[str, A
     dict
         Quantity → tensor, shape (sites,).
     """
-    effects = _biome_effects(problem, shape)
+    of_biome = _biome_effects(problem, shape)
     biome, scores = problem.sites.biome, problem.site_scores
     level = {}
-    for name, effect in effects.items():
+    for name, effect in of_biome.items():
         level[name] = effect[biome]
         if problem.components.names:
             level[name] = level[name] + (_slopes(problem, name)[biome] * scores).sum(axis=1)
@@ -72,7 +71,7 @@ def _slopes(problem: FlowProblem, name: str) -> Any:
     if n_grid:
         mean = variable(f"gamma_{name}", problem.level_prior(name, "gamma"), dims=GRID_COMPONENT)
         spread = variable(f"sigma_gamma_{name}", problem.level_prior(name, "sigma_gamma"))
-        weight = data_weight(problem.squares(name), SQUARES_FOR_HALF)
+        weight = data_weight(problem.squares(name), effects.SQUARES_FOR_HALF)
         slopes, _ = sampled_effects(f"slopes_{name}_multiple", mean, spread, weight=weight)
     if n_grid < len(components.names):
         prior_mean = [column == f"{PRIOR_GROUP} {name}" for column in components.names[n_grid:]]
@@ -93,24 +92,24 @@ def _biome_effects(problem: FlowProblem, shape: SampledShape | None) -> dict[str
     factor: list[list[Any]] = [[*[0.0] * i, 1.0] for i in range(len(names))]
     if together:
         factor = correlation_factor(PARTIAL_CORRELATION, len(names), section.lkj_eta)
-    effects: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     multiples: list[Any] = []
     for i, name in enumerate(names):
         mean = variable(f"alpha_{name}", problem.level_prior(name, "alpha"))
         spread = variable(f"sigma_biome_{name}", problem.level_prior(name, "sigma_biome"))
         known = [factor[i][j] * multiples[j] for j in range(i)] if together else []
         conditional = mean + spread * sum(known, pt.zeros(len(BIOME_KEYS)))
-        weight = data_weight(problem.counts[name], GROUPS_FOR_HALF)
+        weight = data_weight(problem.counts[name], effects.GROUPS_FOR_HALF)
         own = spread * factor[i][i]
         if name == "k" and shape is not None:
             shift = shape.shift(layer_biome(problem), len(BIOME_KEYS))
             reduced, multiple = sampled_effects(
                 "a_k_reduced", conditional - shift, own, weight=weight, dims=BIOME
             )
-            effects[name] = pm.Deterministic("a_k", reduced + shift, dims=BIOME)
+            found[name] = pm.Deterministic("a_k", reduced + shift, dims=BIOME)
         else:
-            effects[name], multiple = normal_effects(
+            found[name], multiple = normal_effects(
                 f"a_{name}", conditional, own, weight=weight, dims=BIOME
             )
         multiples.append(multiple)
-    return effects
+    return found
