@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help fit test check-slow bench notebooks lint format lock clean
+.PHONY: help fit test check-slow bench notebooks real-data lint format lock clean
 
 PY := .venv/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip
@@ -33,6 +33,15 @@ bench: .venv/.runtime  ## the benchmarks; results go to benchmarks/results/
 
 notebooks: .venv/.dev  ## execute the notebooks on runs/ and maps/ and store what they show
 	@$(PY) tools/run_notebooks.py $(ARGS)
+
+real-data: .venv/.runtime  ## every run on the data set, from nothing, and reports/real-data (1.5 h)
+	@$(PY) -m bayes_rootc fit --overwrite
+	@$(PY) -m bayes_rootc learn --overwrite
+	@$(PY) -m bayes_rootc map --overwrite
+	@$(PY) -m bayes_rootc structures --joint
+	@for result in runs/joint runs/learning maps/map runs/structures; do \
+		$(PY) -m bayes_rootc report $$result --output reports/real-data/$${result#*/} || exit 1; \
+	done
 
 lint: .venv/.dev  ## ruff (rules and format) and mypy (strict)
 	@$(PY) -m ruff check

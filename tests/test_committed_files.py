@@ -10,6 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+LARGEST_PAGE = 8_000_000
+"""Bytes of a report: what a mail server takes."""
+
 # Put together here, so that this file does not hold what it looks for.
 PRIVATE = re.compile(
     "|".join(
@@ -66,3 +69,9 @@ def test_private_lines_are_seen(line: str) -> None:
 @pytest.mark.parametrize("line", ["src/work/a.py", "raw/roots/x.csv", "../shared/data", "a / b"])
 def test_ordinary_lines_pass(line: str) -> None:
     assert private_lines(line) == []
+
+
+def test_reports_kept_here_are_small_enough_to_be_sent() -> None:
+    pages = sorted((ROOT / "reports" / "real-data").glob("*/report.html"))
+    assert {page.parent.name for page in pages} == {"joint", "learning", "map", "structures"}
+    assert all(page.stat().st_size < LARGEST_PAGE for page in pages)

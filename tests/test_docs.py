@@ -184,7 +184,7 @@ def test_what_is_only_parsed_exists() -> None:
     assert {name.split()[0] for name in PARSED_ONLY} <= set(VERBS)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *sorted((ROOT / "reports").glob("*/README.md"))], ids=str)
 def test_links_lead_somewhere(page: Path) -> None:
     for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         if target.startswith(("http://", "https://")):

@@ -114,8 +114,9 @@ def map_report(folder: Path, info: Mapping[str, Any], totals: Totals) -> Report:
         tables=tuple(tables[1:]),
         pictures=tuple(p for name, one in maps.items() for p in _pictures(one, name)),
         notes=(*counts, *CAVEATS, *([note] if note else [])),
-        certificate=tuple(
-            (key, str(info[key])) for key in ("version", "spec_hash", "grid_hash", "seed", "grid")
+        certificate=(
+            *((key, str(info[key])) for key in ("version", "spec_hash", "grid_hash", "seed")),
+            ("grid", Path(info["grid"]).name),  # reports go to others, whom our folders do not help
         ),
     )
 
