@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from bayes_rootc.cli.main import VERBS, main, parse_verb
@@ -32,6 +33,14 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
+
+RESULTS = {
+    "i_root": "I_root",
+    "i_bulk": "I_bulk",
+    "i_loss": "I_loss",
+    "loss_share": "I_loss/I_root",
+}
+"""Quantity of the report → row of the README's table."""
 
 PARSED_ONLY = {
     "fit": "a fit takes minutes; tests/test_fit.py and tests/test_flow_run.py run it",
@@ -220,3 +229,18 @@ def test_readme_numbers_from_python(workspace: Path, capsys: pytest.CaptureFixtu
     first = block.text.split("\n\n")[:2]  # the fit itself runs above
     exec("\n".join(first), {})
     assert "(2.6, 0.85), (90.1, 0.15)" in capsys.readouterr().out
+
+
+def test_results_of_the_readme_are_those_of_the_report_kept_here() -> None:
+    table = pd.read_csv(ROOT / "reports/real-data/joint/tables/key_numbers.csv", index_col=0)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for quantity, name in RESULTS.items():
+        cells = []
+        for statistic in ("mean", "typical"):
+            values = table.loc[quantity, [f"{statistic}{e}" for e in ("", "_q025", "_q975")]]
+            middle, low, high = values.astype(float)
+            if quantity == "loss_share":
+                cells.append(f"{100 * middle:.0f} % ({100 * low:.0f}-{100 * high:.0f})")
+            else:
+                cells.append(f"{middle:.2f} ({low:.2f}-{high:.2f})")
+        assert f"| {name} | {' | '.join(cells)} |" in readme
