@@ -135,6 +135,16 @@ def structures_figures(compared: Compared, found: Consequences) -> list[Drawing]
                 figures.consequences,
             )
         )
+        shown.append(
+            Drawing(
+                "loss_by_depth",
+                "Where in the profile",
+                "Share of I_root that is lost in each layer, mean over sites of the mean of six "
+                "estimates, posterior median and 95 % interval.",
+                found.flows,
+                figures.loss_by_depth,
+            )
+        )
     ages = (
         "Posterior medians. Solid: mean transit time, which is turnover time; dotted: mean age of "
         "the stored carbon. One curve where both are the same (one pool)."

@@ -85,43 +85,88 @@ def consequences(flows: pd.DataFrame) -> Figure:
     figure = new_figure(9.6, 1.4 + 0.55 * len(biomes))
     axes = figure.subplots(1, len(FLOWS), sharey=True)
     for ax, (flow, text) in zip(axes, FLOWS.items(), strict=True):
-        _by_biome(ax, mine, flow, biomes, names)
+        _intervals(ax, mine.set_index("biome"), flow, rows=biomes, names=names)
+        ax.set_xlim(_limits(mine, flow))
         ax.set_xlabel(text)
     axes[0].set_yticks(range(len(biomes)), [BIOME_NAMES[key] for key in biomes])
     axes[0].set_ylim(len(biomes) - 0.5, -0.5)
-    handles = [
-        Line2D([], [], **points_of(n), ms=5, label=label(name)) for n, name in enumerate(names)
-    ]
-    legend_below(figure, handles, columns=len(names))
+    legend_below(figure, _structures(names), columns=len(names))
     return figure
 
 
-def _by_biome(ax: Axes, mine: pd.DataFrame, flow: str, biomes: list[str], names: list[str]) -> None:
+@styled
+def loss_by_depth(flows: pd.DataFrame) -> Figure:
+    """Share of I_root that is lost in each layer under each structure, mean over sites."""
+    mine = flows[(flows["statistic"] == "mean over sites") & (flows["layer_cm"] != "0-200")]
+    names, layers = _ordered(mine["structure"]), list(dict.fromkeys(mine["layer_cm"]))
+    figure, axes = _panels(set(mine["biome"]), "I_loss / I_root of the layer (–)")
+    limits = _limits(mine, "loss_share")
+    for biome, ax in axes.items():
+        own = mine[mine["biome"] == biome].set_index("layer_cm")
+        _intervals(ax, own, "loss_share", rows=layers, names=names)
+        ax.set_yticks(range(len(layers)), layers, fontsize=7)
+    ax.set_xlim(limits)
+    ax.invert_yaxis()
+    legend_below(figure, _structures(names), columns=len(names))
+    return figure
+
+
+def _structures(names: list[str]) -> list[Line2D]:
+    """Entries of a legend."""
+    return [
+        Line2D([], [], **points_of(n), ms=4.5, label=label(name)) for n, name in enumerate(names)
+    ]
+
+
+def _panels(biomes: set[str], text: str) -> tuple[Figure, dict[str, Axes]]:
+    """One panel a biome over depth, with common axes; ``text`` says what is along x."""
+    wanted = [key for key in BIOME_NAMES if key in biomes]
+    columns = 3 if len(wanted) <= len(BIOMES) else 4
+    n_rows = int(np.ceil(len(wanted) / columns))
+    figure = new_figure(3.0 * columns, 2.3 * n_rows + 0.7)
+    axes = figure.subplots(n_rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax in axes[len(wanted) :]:
+        ax.set_visible(False)
+    found = dict(zip(wanted, axes, strict=False))
+    for number, (biome, ax) in enumerate(found.items()):
+        ax.set_title(BIOME_NAMES[biome], fontsize=8.5)
+        if number + columns >= len(wanted):  # the lowest of its column
+            ax.tick_params(labelbottom=True)
+            ax.set_xlabel(text, fontsize=8)
+        if number % columns == 0:
+            ax.set_ylabel("depth (cm)", fontsize=8)
+    return figure, found
+
+
+def _intervals(
+    ax: Axes, table: pd.DataFrame, flow: str, *, rows: list[str], names: list[str]
+) -> None:
+    """Median and 95 % interval in each row, the structures below each other."""
     for n, name in enumerate(names):
-        own = mine[mine["structure"] == name].set_index("biome").reindex(biomes)
-        y = np.arange(len(biomes)) + (n - 0.5 * (len(names) - 1)) * 0.15
+        own = table[table["structure"] == name].reindex(rows)
+        y = np.arange(len(rows)) + (n - 0.5 * (len(names) - 1)) * 0.15
         point = points_of(n)
         ax.hlines(y, own[f"{flow}_q025"], own[f"{flow}_q975"], color=point["color"], lw=1.3)
         ax.plot(own[f"{flow}_q50"], y, ls="", **point, ms=4, mew=0)
     ax.axvline(0.0, color=INK, lw=0.6)
-    middles = mine[f"{flow}_q50"].to_numpy()
-    ends = mine[f"{flow}_q975"].to_numpy()
-    high = min(float(np.nanmax(ends)), 2.5 * float(np.nanmax(middles)))
-    low = float(np.nanmin(mine[f"{flow}_q025"]))
-    ax.set_xlim(max(low, -high) - 0.03 * high, 1.03 * high)
     ax.grid(axis="x", lw=0.3)
+
+
+def _limits(table: pd.DataFrame, flow: str) -> tuple[float, float]:
+    """Of an axis that shows all medians; intervals of biomes without data may run out of it."""
+    middles, ends = table[f"{flow}_q50"].to_numpy(), table[f"{flow}_q975"].to_numpy()
+    high = min(float(np.nanmax(ends)), 2.5 * float(np.nanmax(middles)))
+    low = float(np.nanmin(table[f"{flow}_q025"]))
+    return max(low, -high) - 0.03 * high, 1.03 * high
 
 
 @styled
 def ages(table: pd.DataFrame) -> Figure:
     """Mean transit time and mean age of the stock at the typical site, over depth."""
-    wanted = [key for key in BIOME_NAMES if key in set(table["biome"])]
-    columns = 3
-    figure = new_figure(9.0, 2.3 * int(np.ceil(len(wanted) / columns)) + 0.7)
-    axes = figure.subplots(int(np.ceil(len(wanted) / columns)), columns, sharex=True, sharey=True)
+    figure, axes = _panels(set(table["biome"]), "years at the typical site")
     names = _ordered(table["structure"])
     low, high = float(table["transit_time_q50"].min()), float(table["transit_time_q50"].max())
-    for ax, biome in zip(axes.ravel(), wanted, strict=False):
+    for biome, ax in axes.items():
         for n, name in enumerate(names):
             own = table[(table["biome"] == biome) & (table["structure"] == name)]
             depth = np.arange(len(own))
@@ -129,17 +174,16 @@ def ages(table: pd.DataFrame) -> Figure:
                 middle = own[f"{quantity}_q50"].replace(np.inf, np.nan)
                 ax.plot(middle, depth, ls=dashes, **points_of(n), ms=3.5)
         years_axis(ax, low / 2.0, high * 4.0)
-        ax.set_title(BIOME_NAMES[biome], fontsize=8.5)
         ax.set_yticks(range(len(own)), own["layer_cm"], fontsize=7)
-    axes.ravel()[0].invert_yaxis()
-    axes[-1, columns // 2].set_xlabel("years at the typical site")
-    axes[len(axes) // 2, 0].set_ylabel("depth (cm)")
+    ax.invert_yaxis()
     handles = [
-        Line2D([], [], **points_of(n), ms=4, label=label(name)) for n, name in enumerate(names)
-    ]
-    handles += [
-        Line2D([], [], color=INK, ls=ls, label=text)
-        for ls, text in (("-", "mean transit time (turnover time)"), (":", "mean age of the stock"))
-    ]
+        *_structures(names),
+        *(
+            Line2D([], [], color=INK, ls=ls, label=text)
+            for ls, text in (
+                ("-", "mean transit time (turnover time)"), (":", "mean age of the stock"),
+            )
+        ),
+    ]  # fmt: skip
     legend_below(figure, handles, columns=4)
     return figure
