@@ -188,7 +188,12 @@ def test_report_says_what_was_found_and_warns(compared: Compared) -> None:
     assert {table.name for table in (report.key_table, *report.tables)} == {
         "comparison", "flows", "gains", "ages",
     }  # fmt: skip
-    assert [picture.name for picture in report.pictures] == ["evidence", "consequences", "loss_by_depth", "ages"]
+    assert [picture.name for picture in report.pictures] == [
+        "evidence",
+        "consequences",
+        "loss_by_depth",
+        "ages",
+    ]
     bad = {"gate": "R-hat of shape is 1.2", "passed": False}
     structures = compared.info["structures"] | {"gamma": bad}
     failed = structures_report(replace(compared, info=compared.info | {"structures": structures}))

@@ -51,7 +51,7 @@ def basis_integral(
 
     Examples
     --------
-    >>> float(basis_integral(0.0, 40.0, 60.0, 20.0))
+    >>> round(float(basis_integral(0.0, 40.0, 60.0, 20.0)), 9)
     20.0
     """
     power = np.asarray(slope, float) + 1.0
