@@ -23,11 +23,10 @@ from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
 from bayes_rootc.loss.structures import stacked_draws, structure_ages, surviving_loss
 from bayes_rootc.report import structures_report as structures_report_module
 from bayes_rootc.report.figures import style
-from bayes_rootc.report.structures_report import (
-    Consequences,
-    consequences,
+from bayes_rootc.report.structures_report import Consequences, consequences, structures_report
+from bayes_rootc.report.structures_text import (
     evidence_sentence,
-    structures_report,
+    surface_sentence,
     survival_sentence,
 )
 from fake_joint import fake_joint
@@ -175,6 +174,15 @@ def test_surviving_loss_is_a_share_of_that_of_one_pool(found: Consequences) -> N
             part["i_loss_q50"] / table.loc[("one_pool", statistic), "i_loss_q50"]
         )
     assert "survives when structures are stacked" in survival_sentence(flows)
+
+
+def test_words_say_what_the_uppermost_layer_adds() -> None:
+    frame = pointwise()
+    single = frame[frame["criterion"] == "layer"]  # gamma better by 0.5 in 30 layers of 0-20 cm
+    said = surface_sentence(compare(single), gains(single))
+    assert "Of the difference of gamma, layers of 0-20 cm" in said
+    assert "make +15 ± 0, deeper ones +0" in said
+    assert surface_sentence(compare(frame), gains(frame)) == ""  # studies prefer one pool
 
 
 # ---- the report

@@ -11,12 +11,18 @@ from matplotlib.figure import Figure
 
 from bayes_rootc.inference.store import load_run
 from bayes_rootc.inference.structures_folder import Compared
-from bayes_rootc.loss.structures import STACKED, structure_ages, structure_flows, surviving_loss
+from bayes_rootc.loss.structures import structure_ages, structure_flows
 from bayes_rootc.report import numbers
 from bayes_rootc.report.figures import structures as figures
 from bayes_rootc.report.figures.structures import CRITERIA, label
 from bayes_rootc.report.parts import Banner, Report, Table, drawn
 from bayes_rootc.report.stored import origin_of
+from bayes_rootc.report.structures_text import (
+    evidence_sentence,
+    stacking,
+    surface_sentence,
+    survival_sentence,
+)
 
 LEAD = (
     "One pool per layer is an assumption. Where decay rates are spread within a layer, the flux "
@@ -79,7 +85,8 @@ def structures_report(compared: Compared) -> Report:
         If a run of the comparison cannot be read.
     """
     found = consequences(compared)
-    verdict = evidence_sentence(compared.comparison)
+    evidence = evidence_sentence(compared.comparison)
+    verdict = f"{evidence} {surface_sentence(compared.comparison, compared.gains)}".rstrip()
     if found.flows is not None:
         verdict = f"{survival_sentence(found.flows)} {verdict}"
     key, *others = structures_tables(compared, found)
@@ -150,46 +157,6 @@ def structures_figures(compared: Compared, found: Consequences) -> list[Drawing]
         "the stored carbon. One curve where both are the same (one pool)."
     )
     return [*shown, Drawing("ages", "Ages", ages, found.ages, figures.ages)]
-
-
-def stacking(comparison: pd.DataFrame) -> dict[str, float]:
-    """Weights of the strictest criterion that was asked for: studies, else profiles or places."""
-    order = ("study", "place", "profile", "layer")
-    chosen = next(name for name in order if (comparison["criterion"] == name).any())
-    part = comparison[comparison["criterion"] == chosen].set_index("structure")["weight"]
-    return {str(name): float(weight) for name, weight in part.items()}
-
-
-def evidence_sentence(comparison: pd.DataFrame) -> str:
-    """Say what each criterion prefers, and by how much."""
-    found = []
-    for criterion, part in comparison.groupby("criterion", sort=False):
-        best = part.iloc[0]
-        words = CRITERIA[str(criterion)]
-        if best["structure"] == "one_pool":
-            found.append(f"{words}: one pool predicts best")
-            continue
-        found.append(
-            f"{words}: {label(best['structure'])} predicts best, {best['difference']:+.0f} ± "
-            f"{best['difference_se']:.0f} from one pool"
-        )
-    return f"Log predictive density, {'; '.join(found)}."
-
-
-def survival_sentence(flows: pd.DataFrame) -> str:
-    """Say in plain words what part of the one-pool I_loss survives."""
-    table = surviving_loss(flows)
-    mean = table[table["statistic"] == "mean over sites"].set_index("structure")
-    one, mixed = mean.loc["one_pool"], mean.loc[STACKED]
-    others = mean.drop(index=["one_pool", STACKED])
-    low, high = others["survives"].min(), others["survives"].max()
-    return (
-        f"With one pool a layer, {numbers.percent(one['loss_share_q50'])} of the root input is "
-        f"lost (I_loss {numbers.three_digits(one['i_loss_q50'])} Mg C ha⁻¹ yr⁻¹, mean over sites). "
-        f"Of that I_loss {numbers.percent(mixed['survives'])} survives when structures are stacked "
-        f"({numbers.percent(low)} to {numbers.percent(high)} under the single ones); the share "
-        f"lost is then {numbers.percent(mixed['loss_share_q50'])}."
-    )
 
 
 def _runs(compared: Compared, model: str) -> dict[str, xr.DataTree]:

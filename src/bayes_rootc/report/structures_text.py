@@ -1,0 +1,71 @@
+"""What a comparison of structures says, in plain words."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bayes_rootc.layers import STANDARD_LAYERS
+from bayes_rootc.loss.structures import STACKED, surviving_loss
+from bayes_rootc.report import numbers
+from bayes_rootc.report.figures.structures import CRITERIA, label
+
+
+def stacking(comparison: pd.DataFrame) -> dict[str, float]:
+    """Weights of the strictest criterion that was asked for: studies, else profiles or places."""
+    part = _strictest(comparison).set_index("structure")["weight"]
+    return {str(name): float(weight) for name, weight in part.items()}
+
+
+def _strictest(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the strictest criterion that was asked for."""
+    order = ("study", "place", "profile", "layer")
+    chosen = next(name for name in order if (frame["criterion"] == name).any())
+    return frame[frame["criterion"] == chosen]
+
+
+def evidence_sentence(comparison: pd.DataFrame) -> str:
+    """Say what each criterion prefers, and by how much."""
+    found = []
+    for criterion, part in comparison.groupby("criterion", sort=False):
+        best = part.iloc[0]
+        words = CRITERIA[str(criterion)]
+        if best["structure"] == "one_pool":
+            found.append(f"{words}: one pool predicts best")
+            continue
+        found.append(
+            f"{words}: {label(best['structure'])} predicts best, {best['difference']:+.0f} ± "
+            f"{best['difference_se']:.0f} from one pool"
+        )
+    return f"Log predictive density, {'; '.join(found)}."
+
+
+def surface_sentence(comparison: pd.DataFrame, gains: pd.DataFrame) -> str:
+    """Say what the uppermost layer, where most of I_bulk arises, adds to the evidence."""
+    best = _strictest(comparison).iloc[0]["structure"]
+    mine = _strictest(gains)
+    mine = mine[(mine["by"] == "standard_layer") & (mine["structure"] == best)]
+    top = mine[mine["group"] == STANDARD_LAYERS[0]]
+    if top.empty:
+        return ""
+    row, rest = top.iloc[0], mine["difference"].sum() - top.iloc[0]["difference"]
+    return (
+        f"Of the difference of {label(str(best))}, layers of {STANDARD_LAYERS[0]} cm, where most "
+        f"of I_bulk arises, make {row['difference']:+.0f} ± {row['difference_se']:.0f}, deeper "
+        f"ones {rest:+.0f}; one shape holds for all depths."
+    )
+
+
+def survival_sentence(flows: pd.DataFrame) -> str:
+    """Say in plain words what part of the one-pool I_loss survives."""
+    table = surviving_loss(flows)
+    mean = table[table["statistic"] == "mean over sites"].set_index("structure")
+    one, mixed = mean.loc["one_pool"], mean.loc[STACKED]
+    others = mean.drop(index=["one_pool", STACKED])
+    low, high = others["survives"].min(), others["survives"].max()
+    return (
+        f"With one pool a layer, {numbers.percent(one['loss_share_q50'])} of the root input is "
+        f"lost (I_loss {numbers.three_digits(one['i_loss_q50'])} Mg C ha⁻¹ yr⁻¹, mean over sites). "
+        f"Of that I_loss {numbers.percent(mixed['survives'])} survives when structures are stacked "
+        f"({numbers.percent(low)} to {numbers.percent(high)} under the single ones); the share "
+        f"lost is then {numbers.percent(mixed['loss_share_q50'])}."
+    )
