@@ -186,7 +186,10 @@ def test_gate_names_the_worst_parameter(small_fit: Fit, short_spec: TurnoverSpec
     assert not verdict.passed
     assert "largest R-hat" in verdict.verdict
     assert "(beta)" in verdict.verdict
-    assert {name.split("[")[0] for name in summary.index} == set(POPULATION) - {"shape"}
+    assert {name.split("[")[0] for name in summary.index} == set(POPULATION) - {
+        "shape",
+        "shape_slope",
+    }
 
 
 def test_gate_does_not_pass_what_it_cannot_compute(

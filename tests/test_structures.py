@@ -37,6 +37,7 @@ from bayes_rootc.spec.turnover import TurnoverSpec
 TIMES = np.array([1949.5, 1962.5, 1964.5, 1975.5, 1990.5, 2005.5, 2019.5])
 ZONE = np.full(len(TIMES), "NHZone2")
 GRID = theta_grid()
+SLOPE = {"dist": "normal", "mean": 0.0, "sd": 0.3, "unit": "1", "reason": "a test"}
 PRIOR = {"dist": "lognormal", "median": 2.0, "sigma": 1.0, "unit": "1", "reason": "a test"}
 
 
@@ -261,7 +262,7 @@ def test_layers_are_recovered_at_the_shape_of_each_draw(
     fixed = with_structure(short_spec, name="gamma", shape=1.5)
     exact = assemble(fixed, simulate_world(sampled[0], 40, seed=3))
     ln_k = []
-    for likelihood, shape in ((problem, np.full(n, 1.5)), (exact, None)):
+    for likelihood, shape in ((problem, {"shape": np.full(n, 1.5)}), (exact, {})):
         draws = LayerDraws(np.full((n, 40), -6.0), np.full(n, 0.8), shape, 1, np.arange(n))
         derived = per_layer(likelihood, 4.0, draws, np.random.default_rng(1))["derived"]
         assert derived["age_factor"].to_numpy() == pytest.approx(np.full((1, n), 3.0))
@@ -295,6 +296,7 @@ def test_one_pool_has_the_hash_that_it_always_had(short_spec: TurnoverSpec) -> N
             "structure.shape = -1 is wrong; .* must be 0.1 to 1e.06",
         ),
         ({"name": "one_pool", "shape": 2.0}, "structure.shape is not for one_pool"),
+        ({"name": "gamma", "shape": 2.0, "slope": SLOPE}, r"structure.slope, .* needs a sampled"),
         ({"name": "two_pool", "shape": 5.0}, "structure.fraction, .* must be given"),
         ({"name": "two_pool", "shape": 5.0, "fraction": 1.2}, "fraction = 1.2 is wrong"),
         ({"name": "two_pool", "shape": 0.5, "fraction": 0.2}, "structure.shape = 0.5 is wrong"),

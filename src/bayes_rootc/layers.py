@@ -14,6 +14,8 @@ STANDARD_EDGES_CM = (0, 20, 40, 60, 80, 100, 150, 200)
 STANDARD_LAYERS = tuple(f"{top}-{bottom}" for top, bottom in pairwise(STANDARD_EDGES_CM))
 """Labels of the seven standard layers, cm."""
 
+STANDARD_MIDDLES_CM = (np.array(STANDARD_EDGES_CM[1:]) + np.array(STANDARD_EDGES_CM[:-1])) / 2.0
+
 MAX_DEPTH_CM = STANDARD_EDGES_CM[-1]
 
 
@@ -167,6 +169,7 @@ VARIABLES = {
     "c_age": Variable("yr", "turnover time of bulk soil carbon, 1/k"),
     "age_factor": Variable("1", "mean age of the stored carbon over its turnover time"),
     "shape": Variable("1", "shape of the distribution of decay rates within a layer"),
+    "shape_slope": Variable("1", "change of ln shape with depth, per unit of the depth basis"),
     "n_modes": Variable("1", "number of solutions (modes) of the posterior of ln k"),
     "mode_mass": Variable("1", "posterior mass of a solution"),
     "mode_c_age": Variable("yr", "median turnover time within a solution"),

@@ -27,6 +27,7 @@ from bayes_rootc.inference.predictive import (
 from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, VARIABLES
 from bayes_rootc.models.assemble import LayerLikelihood, Problem
+from bayes_rootc.models.shape_knots import shape_draws
 from bayes_rootc.spec.load import Spec
 from bayes_rootc.spec.turnover import TurnoverSpec
 
@@ -71,7 +72,7 @@ def build_tree(
     layers = LayerDraws(
         mu=pick(mu, shape, kept),
         tau=pick(flat["tau"], shape, kept),
-        shape=pick(flat["shape"], shape, kept) if "shape" in flat else None,
+        shape={name: pick(v, shape, kept) for name, v in shape_draws(flat).items()},
         n_chains=shape[0],
         kept=kept,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from bayes_rootc.radiocarbon.table import log_likelihood_grid
 from bayes_rootc.units import Floats
 
 MODES_KEPT = 2
+
+DRAWN = ("chain", "draw_kept")
 
 Groups = dict[str, xr.Dataset]
 
@@ -42,8 +45,8 @@ class LayerDraws:
         Hierarchical means of ln k.
     tau : ndarray, shape (S,)
         Standard deviations about them.
-    shape : ndarray, shape (S,), or None
-        Of the structure, where it is sampled.
+    shape : mapping
+        Parameters of the shape of the structure, shape (S,); empty where it is fixed.
     n_chains : int
     kept : ndarray of int, shape (S / chains,)
         Positions of the draws in each chain.
@@ -51,7 +54,7 @@ class LayerDraws:
 
     mu: Floats
     tau: Floats
-    shape: Floats | None
+    shape: Mapping[str, Floats]
     n_chains: int
     kept: NDArray[np.intp]
 
@@ -75,10 +78,10 @@ def per_layer(
         Datasets ``posterior_predictive`` and ``derived``.
     """
     theta_grid, n_chains, kept = likelihood.table.theta, draws.n_chains, draws.kept
-    place = None if draws.shape is None else shape_place(likelihood, {"shape": draws.shape})
+    place = shape_place(likelihood, draws.shape) if draws.shape else None
     recovered = _recovered(likelihood, df, draws, place, rng)
     replicate = replicate_delta14c(draws.mu, draws.tau, likelihood, place=place, df=df, rng=rng)
-    dims = ("chain", "draw_kept", "layer")
+    dims = (*DRAWN, "layer")
     coords = {"chain": np.arange(n_chains), "draw_kept": kept}
     shaped = (n_chains, len(kept), -1)
     k = np.exp(recovered.theta).reshape(shaped).astype(np.float32)
@@ -99,7 +102,7 @@ def per_layer(
                 "n_modes": ("layer", np.array([len(found) for found in modes])),
                 "mode_mass": (("layer", "mode"), mass),
                 "mode_c_age": (("layer", "mode"), c_age),
-                "age_factor": (dims[:2], _age_factor(likelihood, draws)),
+                "age_factor": _age_factor(likelihood, draws),
             },
             coords,
         ),
@@ -120,7 +123,7 @@ def _recovered(
     theta = likelihood.table.theta
     if likelihood.knots is None or place is None:
         return recover_theta(theta, likelihood.log_likelihood[None], draws.mu, draws.tau, rng)
-    knot = np.floor(place + rng.random(len(place))).astype(np.intp)
+    knot = np.floor(place + rng.random((len(place), 1))).astype(np.intp)
     tables = likelihood.knots.table.tables
     used, which = np.unique(np.minimum(knot, len(tables) - 1), return_inverse=True)
     observed = likelihood.layers["delta14c"].to_numpy(float)
@@ -128,9 +131,17 @@ def _recovered(
     return recover_theta(theta, np.stack(stack), draws.mu, draws.tau, rng, which=which)
 
 
-def _age_factor(likelihood: LayerLikelihood, draws: LayerDraws) -> Floats:
-    """Mean age of the stored carbon over turnover time, shape (chains, kept); inf without one."""
-    mixture = likelihood.mixture
-    shape = np.full(len(draws.tau), mixture.shape) if draws.shape is None else draws.shape
-    factor = age_factor(mixture.name, shape, mixture.fraction)
-    return np.broadcast_to(factor, shape.shape).reshape(draws.n_chains, -1)
+def _age_factor(likelihood: LayerLikelihood, draws: LayerDraws) -> tuple[tuple[str, ...], Floats]:
+    """Mean age of the stored carbon over turnover time; inf without one.
+
+    By chain and kept draw, and by standard layer where the shape changes with depth.
+    """
+    mixture, knots = likelihood.mixture, likelihood.knots
+    shape = np.full((len(draws.tau), 1), mixture.shape)
+    if knots is not None and draws.shape:
+        shape = knots.shape_at(draws.shape, knots.standard_depth)
+    factor = np.broadcast_to(age_factor(mixture.name, shape, mixture.fraction), shape.shape)
+    by_layer = factor.reshape(draws.n_chains, -1, shape.shape[1])
+    if shape.shape[1] == 1:
+        return DRAWN, by_layer[..., 0]
+    return (*DRAWN, "standard_layer"), by_layer

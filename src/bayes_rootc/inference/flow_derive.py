@@ -35,6 +35,7 @@ from bayes_rootc.layers import (
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION, correlation_matrix
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.models.flows import biome_flows
+from bayes_rootc.models.shape_knots import shape_draws
 from bayes_rootc.spec.parameters import population_priors
 from bayes_rootc.spec.priors import frozen
 from bayes_rootc.spec.turnover import TurnoverSpec
@@ -205,7 +206,7 @@ def _per_layer(
     layers = LayerDraws(
         mu=layer_means_k(problem, some),
         tau=some["tau_k"],
-        shape=some.get("shape"),
+        shape=shape_draws(some),
         n_chains=n_chains,
         kept=kept,
     )

@@ -15,7 +15,7 @@ from bayes_rootc.spec.turnover import GateSection
 
 POPULATION = (
     "alpha", "beta", "gamma", "sigma_biome", "sigma_slope", "sigma_profile", "tau", "shape",
-    "a_biome", "s_biome",
+    "shape_slope", "a_biome", "s_biome",
 )  # fmt: skip
 """Parameters of the turnover model that the gate looks at; single profiles are left to the eye."""
 

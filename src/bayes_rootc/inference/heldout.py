@@ -168,7 +168,8 @@ def predict_profiles(
     centre = profile_means(draws, design)
     eta = centre + spread[:, None] * rng.standard_normal(centre.shape)
     mu = layer_means({**draws, "eta_profile": eta}, design)[:, rows]
-    held, place = problem.of(rows), shape_place(problem, draws)
+    held = problem.of(rows)
+    place = shape_place(held, draws)
     df = spec.likelihood.student_t_df
     delta14c = replicate_delta14c(mu, draws["tau"], held, place=place, df=df, rng=rng)
     middle = layer_means({**draws, "eta_profile": centre}, design)[:, rows]

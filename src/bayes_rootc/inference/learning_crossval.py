@@ -42,6 +42,7 @@ from bayes_rootc.learning.cross import Elsewhere, FinalModel, cross_predict
 from bayes_rootc.learning.folds import block_names
 from bayes_rootc.learning.table import LearningTable
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow
+from bayes_rootc.models.shape_knots import shape_draws
 from bayes_rootc.spec.joint import JointSpec, PriorMeansSection
 from bayes_rootc.spec.learning import LearningSpec
 from bayes_rootc.spec.load import parse_spec
@@ -226,7 +227,7 @@ def _layer_k(problem: FlowProblem, draws: Draws) -> xr.Dataset:
     layers = LayerDraws(
         mu=layer_means_k(problem, some),
         tau=some["tau_k"],
-        shape=some.get("shape"),
+        shape=shape_draws(some),
         n_chains=shape[0],
         kept=kept,
     )
@@ -255,7 +256,8 @@ def _predict(
     centre = site[:, rows.profile_site]
     eta = centre + of_profile * rng.standard_normal(centre.shape)
     mu = layer_means_k(problem, {**flat, "eta": eta})[:, held]
-    place, likelihood = shape_place(likelihood, flat), likelihood.of(held)
+    likelihood = likelihood.of(held)
+    place = shape_place(likelihood, flat)
     df = _turnover(problem).likelihood.student_t_df
     delta14c = replicate_delta14c(mu, flat["tau_k"], likelihood, place=place, df=df, rng=rng)
     middle = layer_means_k(problem, {**flat, "eta": level[:, rows.profile_site]})[:, held]

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_rootc.layers import STANDARD_EDGES_CM, depth_basis
+from bayes_rootc.layers import STANDARD_MIDDLES_CM, depth_basis
 from bayes_rootc.models.assemble import LayerLikelihood, Problem
 from bayes_rootc.models.design import Design
 from bayes_rootc.models.quadrature_op import log_marginal_kernel, log_marginal_shaped_kernel
@@ -17,8 +17,6 @@ from bayes_rootc.spec.priors import frozen
 from bayes_rootc.spec.structure import SHAPES, StructureSection
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
-
-STANDARD_MIDDLES_CM = (np.array(STANDARD_EDGES_CM[1:]) + np.array(STANDARD_EDGES_CM[:-1])) / 2.0
 
 
 def flat_draws(posterior: xr.Dataset) -> dict[str, Floats]:
@@ -42,8 +40,8 @@ def profile_means(draws: Mapping[str, Floats], design: Design) -> Floats:
 
 
 def shape_place(likelihood: LayerLikelihood, draws: Mapping[str, Floats]) -> Floats | None:
-    """Where the draws of a sampled shape lie among its knots, shape (S,); None of a fixed one."""
-    return None if likelihood.knots is None else likelihood.knots.table.place(draws["shape"])
+    """Place of a sampled shape among its knots, shape (S, N) or (S, 1); None of a fixed one."""
+    return None if likelihood.knots is None else likelihood.knots.place(draws)
 
 
 def replicate_delta14c(
@@ -64,7 +62,7 @@ def replicate_delta14c(
     tau : ndarray, shape (S,)
     likelihood : LayerLikelihood
         Of the N layers.
-    place : ndarray, shape (S,), or None
+    place : ndarray, shape (S, N) or (S, 1), or None
         From :func:`shape_place`.
     df : float
         Degrees of freedom of the error.
@@ -78,7 +76,7 @@ def replicate_delta14c(
     if likelihood.knots is None or place is None:
         predicted = likelihood.table.predict(theta)
     else:
-        of_layers = np.broadcast_to(place[:, None], theta.shape)
+        of_layers = np.broadcast_to(place, theta.shape)
         predicted = likelihood.knots.table.predict(theta, of_layers)
     return predicted + likelihood.scale * rng.standard_t(df, mu.shape)
 
@@ -94,16 +92,16 @@ def layer_log_likelihood(
         nodes = likelihood.nodes
         return np.asarray(_log_likelihood(mu, tau, nodes.theta, nodes.log_weight))
     nodes = likelihood.knots.nodes
-    return np.asarray(_shaped_log_likelihood(mu, tau, place, nodes.theta, nodes.log_weight))
+    of_layers = np.ascontiguousarray(np.broadcast_to(place, mu.shape))
+    return np.asarray(_shaped_log_likelihood(mu, tau, of_layers, nodes.theta, nodes.log_weight))
 
 
 @numba.njit
 def _shaped_log_likelihood(mu, tau, place, theta, log_weight):  # type: ignore[no-untyped-def]
     result = np.empty(mu.shape, dtype=np.float32)
     for s in range(len(mu)):
-        of_layers = np.full(mu.shape[1], place[s])
         spread = tau[s : s + 1].reshape(())
-        by_layer = log_marginal_shaped_kernel(mu[s], spread, of_layers, theta, log_weight)[0]
+        by_layer = log_marginal_shaped_kernel(mu[s], spread, place[s], theta, log_weight)[0]
         for i in range(len(by_layer)):
             result[s, i] = by_layer[i]
     return result
@@ -172,6 +170,8 @@ def prior_draws(
         draws[name] = frozen(getattr(spec.priors, name)).rvs(size=size, random_state=rng)
     if spec.structure.prior is not None:
         draws["shape"] = prior_shapes(spec.structure, n_draws, rng)
+    if spec.structure.slope is not None:
+        draws["shape_slope"] = frozen(spec.structure.slope).rvs(size=n_draws, random_state=rng)
     return draws
 
 

@@ -57,8 +57,8 @@ def recover_theta(
     tau : ndarray, shape (S,)
         Standard deviations of the layers.
     rng : numpy.random.Generator
-    which : ndarray of int, shape (S,), optional
-        Shape of each draw, 0 to M - 1; the first by default.
+    which : ndarray of int, shape (S, N) or (S, 1), optional
+        Shape of each draw and layer, 0 to M - 1; the first by default.
 
     Returns
     -------
@@ -68,8 +68,9 @@ def recover_theta(
     likelihood = np.exp(log_likelihood - peak)
     likelihood[:, :, [0, -1]] /= 2.0  # trapezoid rule
     uniform = rng.random(mu.shape)
-    which = np.zeros(len(mu), dtype=np.intp) if which is None else which
-    theta, mass = _invert(theta_grid, likelihood, which, (mu, tau), uniform)
+    which = np.zeros((1, 1), dtype=np.intp) if which is None else which
+    of_layers = np.ascontiguousarray(np.broadcast_to(which, mu.shape))
+    theta, mass = _invert(theta_grid, likelihood, of_layers, (mu, tau), uniform)
     return Recovered(theta, mass)
 
 
@@ -96,7 +97,7 @@ def _invert(
         cumulative = np.empty(n_grid)
         term = np.empty(n_grid)
         for s in range(n_draws):
-            _weigh(term, grid[0], step, (mu[s, i], tau[s]), likelihood[which[s], i])
+            _weigh(term, grid[0], step, (mu[s, i], tau[s]), likelihood[which[s, i], i])
             total = 0.0
             for g in range(n_grid):
                 total += term[g]

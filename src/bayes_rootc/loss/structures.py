@@ -128,7 +128,13 @@ def _mean_of_six(run: xr.DataTree) -> Summary:
 def _ages(run: xr.DataTree) -> dict[str, Floats]:
     derived = run["derived"].to_dataset()
     kept = derived[DRAW_KEPT].to_numpy().astype(int)
-    k = derived["k_typical"].isel({DRAW: kept}).transpose(CHAIN, DRAW, "biome", "standard_layer")
-    factor = derived["age_factor"].transpose(CHAIN, DRAW_KEPT).to_numpy().reshape(-1)
-    transit = 1.0 / k.to_numpy().astype(float).reshape(len(factor), len(BIOME_KEYS), -1)
-    return {"transit_time": transit, "stock_age": transit * factor[:, None, None]}
+    transit = 1.0 / derived["k_typical"].isel({DRAW: kept}).rename({DRAW: DRAW_KEPT}).astype(float)
+    dims = (CHAIN, DRAW_KEPT, "biome", "standard_layer")
+    # By number, not by label: the factor of one shape for all depths has no standard layers.
+    factor = derived["age_factor"].drop_vars(derived["age_factor"].coords)
+    ages = transit.drop_vars(transit.coords) * factor
+    shaped = (-1, len(BIOME_KEYS), len(STANDARD_LAYERS))
+    return {
+        "transit_time": transit.transpose(*dims).to_numpy().reshape(shaped),
+        "stock_age": ages.transpose(*dims).to_numpy().reshape(shaped),
+    }

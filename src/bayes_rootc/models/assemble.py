@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,8 +13,9 @@ from numpy.typing import NDArray
 from bayes_rootc.data.covariates import profile_covariates
 from bayes_rootc.data.mixture import mixture_of
 from bayes_rootc.data.table_data import TableData
-from bayes_rootc.layers import BIOMES, depth_basis
+from bayes_rootc.layers import BIOMES, STANDARD_MIDDLES_CM, depth_basis
 from bayes_rootc.models.design import Design
+from bayes_rootc.models.shape_knots import ShapeKnots, knots_of, stacked_nodes
 from bayes_rootc.radiocarbon.atmosphere import (
     ZONES,
     load_atmosphere,
@@ -35,48 +34,8 @@ from bayes_rootc.radiocarbon.table import (
     theta_grid,
 )
 from bayes_rootc.spec.load import Spec
-from bayes_rootc.spec.structure import SHAPES
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
-
-USUAL_LN_K, LN_K_SPREAD = -6.0, 2.0
-"""About where ln k of soil layers lies, to weigh the solutions of a layer."""
-
-SHIFT_DEGREE = 5
-"""Of the polynomial in ln shape by which the data move ln k."""
-
-
-@dataclass(frozen=True)
-class ShapeKnots:
-    """Likelihood of the layers at evenly spaced values of ln shape, for a sampled shape.
-
-    Attributes
-    ----------
-    table : ShapeTable
-        Of M knots.
-    nodes : Nodes
-        Arrays of shape (M, N, W).
-    """
-
-    table: ShapeTable
-    nodes: Nodes
-
-    def shift(self) -> Floats:
-        """How far the data move ln k of each layer with the shape: a polynomial in ln shape.
-
-        Effects are sampled less this shift, so that the shape hardly moves them any more.
-
-        Returns
-        -------
-        ndarray, shape (SHIFT_DEGREE + 1, N)
-            Coefficients, highest power first.
-        """
-        theta, log_weight = self.nodes.theta, self.nodes.log_weight
-        log_mass = log_weight - 0.5 * ((theta - USUAL_LN_K) / LN_K_SPREAD) ** 2
-        mass = np.exp(log_mass - log_mass.max(axis=2, keepdims=True))
-        middle = (mass * theta).sum(axis=2) / mass.sum(axis=2)
-        moved = middle - middle[len(middle) // 2]
-        return np.asarray(np.polyfit(self.table.ln_shape, moved, SHIFT_DEGREE))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +90,7 @@ class LayerLikelihood:
             time=self.time[rows],
             received=self.received,
             mixture=self.mixture,
-            knots=knots and ShapeKnots(knots.table.of(rows), knots.nodes.of(rows)),
+            knots=knots and knots.of(rows),
         )
 
 
@@ -219,10 +178,15 @@ def layer_likelihood(
     log_likelihood = log_likelihood_grid(forward, observed, scale, like.student_t_df)
     knots = None
     if spec.structure.is_sampled:
-        ln_shape = shape_knots(mixture.name)
+        ln_shape = knots_of(mixture.name)
         mixtures = [replace(mixture, shape=float(shape)) for shape in np.exp(ln_shape)]
         stack = ShapeTable(ln_shape, tuple(build_mixtures(zone, time, theta, mixtures, received)))
-        knots = ShapeKnots(stack, _stacked_nodes(stack, observed, scale, like.student_t_df))
+        knots = ShapeKnots(
+            stack,
+            stacked_nodes(stack, observed, scale, like.student_t_df),
+            _depth(spec, table),
+            depth_basis(STANDARD_MIDDLES_CM, spec.model_options.reference_depth_cm),
+        )
     return LayerLikelihood(
         layers=table,
         table=forward,
@@ -237,30 +201,10 @@ def layer_likelihood(
     )
 
 
-def shape_knots(structure: str) -> Floats:
-    """Values of ln shape at which a sampled structure is tabulated, evenly spaced.
-
-    One more at each end, for the cubic that runs through the knots needs a neighbour there.
-    """
-    known = SHAPES[structure]
-    assert known is not None
-    low, high = np.log(known.sampled)
-    n = int(np.ceil((high - low) / known.knot_step))
-    step = (high - low) / n
-    return np.linspace(low - step, high + step, n + 3)
-
-
-def _stacked_nodes(stack: ShapeTable, observed: Floats, scale: Floats, df: float) -> Nodes:
-    """Nodes of every layer at every knot, two knots at a time."""
-
-    def at(table: ForwardTable) -> Nodes:
-        return compress(table.theta, log_likelihood_grid(table, observed, scale, df))
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(at, stack.tables))
-    return Nodes(
-        np.stack([nodes.theta for nodes in found]), np.stack([nodes.log_weight for nodes in found])
-    )
+def _depth(spec: TurnoverSpec, table: pd.DataFrame) -> Floats:
+    """d(z) at the middle of each layer."""
+    middle = (table["top_cm"] + table["bottom_cm"]).to_numpy(float) / 2.0
+    return depth_basis(middle, spec.model_options.reference_depth_cm)
 
 
 def _design(spec: TurnoverSpec, table: pd.DataFrame) -> tuple[Design, tuple[str, ...]]:
@@ -268,11 +212,10 @@ def _design(spec: TurnoverSpec, table: pd.DataFrame) -> tuple[Design, tuple[str,
     profiles = table.groupby("profile", sort=True).agg({"biome": "first", **means})
     numbers = sorted(int(number) for number in profiles["biome"].unique())
     covariates = profile_covariates(profiles, spec.data.covariates)
-    middle = (table["top_cm"] + table["bottom_cm"]).to_numpy(float) / 2.0
     design = Design(
         profile=profiles.index.get_indexer(pd.Index(table["profile"])),
         biome=np.searchsorted(numbers, profiles["biome"].to_numpy(int)),
-        depth=depth_basis(middle, spec.model_options.reference_depth_cm),
+        depth=_depth(spec, table),
         covariates=covariates.values,
         profiles=tuple(str(name) for name in profiles.index),
         biomes=tuple(BIOMES[number].key for number in numbers),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import shared
 
 from bayes_rootc.models.assemble import LayerLikelihood
+from bayes_rootc.models.effects import variable
 from bayes_rootc.models.quadrature_op import log_marginal, log_marginal_shaped
 from bayes_rootc.spec.priors import FAMILIES
 from bayes_rootc.spec.structure import SHAPES, StructureSection
@@ -25,11 +26,15 @@ class SampledShape:
     Attributes
     ----------
     ln_shape : tensor
+        At the reference depth.
+    slope : tensor or None
+        Its change with the depth basis d(z).
     coefficients : ndarray, shape (D + 1, N)
         How far the data move ln k of the layers with it: see :meth:`.ShapeKnots.shift`.
     """
 
     ln_shape: Any
+    slope: Any
     coefficients: Floats
 
     def shift(self, group: NDArray[Any], n: int) -> Any:
@@ -50,7 +55,8 @@ def sampled_shape(section: StructureSection, likelihood: LayerLikelihood) -> Sam
     full = getattr(pm, family.pymc_name).dist(**family.pymc_arguments(prior))
     low, high = known.sampled
     shape = pm.Truncated("shape", full, lower=low, upper=high, initval=prior.median)
-    return SampledShape(pt.log(shape), likelihood.knots.shift())
+    slope = None if section.slope is None else variable("shape_slope", section.slope)
+    return SampledShape(pt.log(shape), slope, likelihood.knots.shift())
 
 
 def layer_potential(
@@ -76,7 +82,9 @@ def layer_potential(
         by_layer: Any = log_marginal(mu, tau, theta, log_weight)
     else:
         ln_shape = knots.table.ln_shape
-        place = (shape.ln_shape - ln_shape[0]) / (ln_shape[1] - ln_shape[0])
-        of_layers = pt.zeros_like(mu) + place
+        of_layers = pt.zeros_like(mu) + shape.ln_shape
+        if shape.slope is not None:
+            of_layers = pt.clip(of_layers + shape.slope * knots.depth, ln_shape[1], ln_shape[-2])
+        of_layers = (of_layers - ln_shape[0]) / (ln_shape[1] - ln_shape[0])
         by_layer = log_marginal_shaped(mu, tau, of_layers, theta, log_weight)
     pm.Potential("delta14c_log_likelihood", by_layer[0].sum())

@@ -19,7 +19,7 @@ from bayes_rootc.layers import BIOMES, GRID_COMPONENT, STANDARD_EDGES_CM, STANDA
 Floats = NDArray[np.float64]
 
 POPULATION = ("alpha", "beta", "gamma", "sigma_biome", "sigma_slope", "sigma_profile", "tau",
-              "shape")  # fmt: skip
+              "shape", "shape_slope")  # fmt: skip
 """Population parameters, in the order in which people read them."""
 
 BIOME_PARAMETERS = ("a_biome", "s_biome")

@@ -32,6 +32,8 @@ def population_priors(spec: FlowModel) -> dict[str, Prior]:
         structure = getattr(block, "structure", None)
         if structure is not None and structure.prior is not None:
             found["shape"] = structure.prior
+        if structure is not None and structure.slope is not None:
+            found["shape_slope"] = structure.slope
         if spec.prior_means is not None and effect in PREDICTED:
             found[f"lambda_{effect}"] = spec.prior_means.weight
     return found

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bayes_rootc.spec.priors import LogNormal
+from bayes_rootc.spec.priors import LogNormal, Normal
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ class StructureSection(BaseModel):
     shape: float | None = None
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     prior: LogNormal | None = None
+    # Left out where it says nothing, so that a file without it has the hash that it always had.
+    slope: Annotated[Normal | None, Field(exclude_if=lambda value: value is None)] = None
+    """Prior of the change of ln shape with depth, per unit of the model's depth basis d(z)."""
 
     @property
     def is_sampled(self) -> bool:
@@ -61,9 +64,8 @@ class StructureSection(BaseModel):
     def _complete(self) -> StructureSection:
         known = SHAPES[self.name]
         if known is None:
-            given = [
-                key for key in ("shape", "fraction", "prior") if getattr(self, key) is not None
-            ]
+            keys = ("shape", "fraction", "prior", "slope")
+            given = [key for key in keys if getattr(self, key) is not None]
             if given:
                 raise ValueError(f"structure.{given[0]} is not for one_pool, which has no shape")
             return self
@@ -71,6 +73,11 @@ class StructureSection(BaseModel):
             raise ValueError(
                 f"structure {self.name} takes either a shape ({known.text}) or a prior "
                 "([structure.prior]) to sample it"
+            )
+        if self.slope is not None and self.prior is None:
+            raise ValueError(
+                "structure.slope, the prior of the change of ln shape with depth, needs a sampled "
+                "shape ([structure.prior]) at the reference depth"
             )
         low, high = (known.low, known.high) if self.prior is None else known.sampled
         value = self.shape if self.prior is None else self.prior.median

@@ -21,6 +21,7 @@ from bayes_rootc.report.figures.style import (
 NAMES = {
     "one_pool": "one pool",
     "gamma": "gamma",
+    "gamma_by_depth": "gamma by depth",
     "lognormal": "log-normal",
     "two_pool": "two pools",
     "stacked": "stacked",
