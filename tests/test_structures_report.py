@@ -61,6 +61,9 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
     folder = tmp_path_factory.mktemp("work") / "runs" / "structures"
     for number, name in enumerate(("one_pool", "gamma")):
         run = fake_run(draws=20)
+        if name == "gamma":
+            posterior = run["posterior"].to_dataset()
+            run["posterior"] = posterior.assign(shape=1.5 + 0.0 * posterior["tau"])
         factor = run["derived/age_factor"].to_numpy()
         factor *= [1.0, 3.0][number]
         factor[0, 0] *= [1.0, np.inf][number]
@@ -185,6 +188,12 @@ def test_words_say_what_the_uppermost_layer_adds() -> None:
     assert surface_sentence(compare(frame), gains(frame)) == ""  # studies prefer one pool
 
 
+def test_shapes_are_those_of_the_structures_that_sample_one(found: Consequences) -> None:
+    row = found.shapes.iloc[0]
+    assert len(found.shapes) == 1
+    assert (row["structure"], row["parameter"], row["value_q50"]) == ("gamma", "shape", 1.5)
+
+
 # ---- the report
 
 
@@ -194,7 +203,7 @@ def test_report_says_what_was_found_and_warns(compared: Compared) -> None:
     assert report.banners[0].word == "SIMULATED WORLD"
     assert "single layers" in evidence_sentence(compared.comparison)
     assert {table.name for table in (report.key_table, *report.tables)} == {
-        "comparison", "flows", "gains", "ages",
+        "comparison", "shapes", "flows", "gains", "ages",
     }  # fmt: skip
     assert [picture.name for picture in report.pictures] == [
         "evidence",

@@ -148,6 +148,9 @@ def _flow_variables() -> dict[str, Variable]:
     return found
 
 
+SHAPE, SHAPE_SLOPE = "shape", "shape_slope"
+"""Parameters of a sampled shape: at the reference depth; change of its logarithm with d(z)."""
+
 VARIABLES = {
     # parameters of the turnover model
     "alpha": Variable("ln yr-1", "ln k of the typical biome at the reference depth"),

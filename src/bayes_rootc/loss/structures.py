@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW, DRAW_KEPT, STANDARD_LAYERS
+from bayes_rootc.layers import (
+    BIOME_KEYS,
+    CHAIN,
+    DRAW,
+    DRAW_KEPT,
+    SHAPE,
+    SHAPE_SLOPE,
+    STANDARD_LAYERS,
+)
 from bayes_rootc.loss.estimates import MEAN_OF_ALL, Summary, all_site_flows, summarise
 from bayes_rootc.loss.tables import loss_table, summary_of
 from bayes_rootc.units import Floats
@@ -87,6 +95,31 @@ def structure_ages(runs: Mapping[str, xr.DataTree], weights: Mapping[str, float]
                 columns |= summary_of(key, draws[:, b].T)
             frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
+
+
+def structure_shapes(runs: Mapping[str, xr.DataTree]) -> pd.DataFrame:
+    """Posterior of the sampled shapes.
+
+    Parameters
+    ----------
+    runs : mapping
+        Structure → stored turnover run.
+
+    Returns
+    -------
+    DataFrame
+        structure, parameter (``shape``, ``shape_slope``), ``value`` with posterior mean and
+        quantiles; a row for each parameter that a structure samples.
+    """
+    rows = []
+    for name, run in runs.items():
+        posterior = run["posterior"].to_dataset()
+        for parameter in (SHAPE, SHAPE_SLOPE):
+            if parameter in posterior:
+                summary = summary_of("value", posterior[parameter].to_numpy().ravel())
+                rows.append({"structure": name, "parameter": parameter, **summary})
+    columns = ["structure", "parameter", *summary_of("value", np.zeros(1))]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def surviving_loss(flows: pd.DataFrame) -> pd.DataFrame:

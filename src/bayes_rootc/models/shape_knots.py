@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_rootc.layers import SHAPE, SHAPE_SLOPE
 from bayes_rootc.radiocarbon.quadrature import Nodes, compress
 from bayes_rootc.radiocarbon.table import ForwardTable, ShapeTable, log_likelihood_grid
 from bayes_rootc.spec.structure import SHAPES
@@ -20,9 +21,6 @@ USUAL_LN_K, LN_K_SPREAD = -6.0, 2.0
 
 SHIFT_DEGREE = 5
 """Of the polynomial in ln shape by which the data move ln k."""
-
-SHAPE, SLOPE = "shape", "shape_slope"
-"""Parameters of a sampled shape: at the reference depth; change of its logarithm with d(z)."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +80,10 @@ class ShapeKnots:
         ndarray, shape (S, M), or (S, 1) where the shape is the same at all depths
         """
         shape = draws[SHAPE][:, None]
-        if SLOPE not in draws:
+        if SHAPE_SLOPE not in draws:
             return shape
         ends = np.exp(self.table.ln_shape[[1, -2]])
-        return np.asarray(np.clip(shape * np.exp(draws[SLOPE][:, None] * depth), *ends))
+        return np.asarray(np.clip(shape * np.exp(draws[SHAPE_SLOPE][:, None] * depth), *ends))
 
     def place(self, draws: Mapping[str, Floats]) -> Floats:
         """Where the shape of each layer lies among the knots, shape (S, N) or (S, 1)."""
@@ -94,7 +92,7 @@ class ShapeKnots:
 
 def shape_draws(draws: Mapping[str, Floats]) -> dict[str, Floats]:
     """Those of the draws that are of a sampled shape; none where it is fixed."""
-    return {name: draws[name] for name in (SHAPE, SLOPE) if name in draws}
+    return {name: draws[name] for name in (SHAPE, SHAPE_SLOPE) if name in draws}
 
 
 def knots_of(structure: str) -> Floats:

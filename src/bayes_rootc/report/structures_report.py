@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from bayes_rootc.inference.store import load_run
 from bayes_rootc.inference.structures_folder import Compared
-from bayes_rootc.loss.structures import structure_ages, structure_flows
+from bayes_rootc.layers import VARIABLES
+from bayes_rootc.loss.structures import structure_ages, structure_flows, structure_shapes
 from bayes_rootc.report import numbers
 from bayes_rootc.report.figures import structures as figures
 from bayes_rootc.report.figures.structures import CRITERIA, label
@@ -55,8 +56,9 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Consequences:
-    """What follows of the structures: ages, and flows where the joint model was fitted."""
+    """What follows of the structures: shapes, ages, and flows where the joint model was fitted."""
 
+    shapes: pd.DataFrame
     ages: pd.DataFrame
     flows: pd.DataFrame | None
 
@@ -70,10 +72,11 @@ def consequences(compared: Compared) -> Consequences:
         If a run of the comparison cannot be read.
     """
     weights = stacking(compared.comparison)
-    ages = structure_ages(_runs(compared, "turnover"), weights)
+    runs = _runs(compared, "turnover")
+    shapes, ages = structure_shapes(runs), structure_ages(runs, weights)
     if not compared.info["joint"]:
-        return Consequences(ages, None)
-    return Consequences(ages, structure_flows(_runs(compared, "joint"), weights))
+        return Consequences(shapes, ages, None)
+    return Consequences(shapes, ages, structure_flows(_runs(compared, "joint"), weights))
 
 
 def structures_report(compared: Compared) -> Report:
@@ -117,7 +120,10 @@ def structures_report(compared: Compared) -> Report:
 def structures_tables(compared: Compared, found: Consequences) -> list[Table]:
     """Tables of the report, the comparison first."""
     flows = [] if found.flows is None else [_flows(found.flows)]
-    return [_comparison(compared.comparison), *flows, _gains(compared.gains), _ages(found.ages)]
+    return [
+        _comparison(compared.comparison), _shapes(found.shapes), *flows, _gains(compared.gains),
+        _ages(found.ages),
+    ]  # fmt: skip
 
 
 def structures_figures(compared: Compared, found: Consequences) -> list[Drawing]:
@@ -206,6 +212,20 @@ def _comparison(frame: pd.DataFrame) -> Table:
         "uniform one. Pareto k above 0.7: PSIS-LOO of that layer is not to be trusted."
     )
     return Table("comparison", "Structures compared", caption, frame, header, cells)
+
+
+def _shapes(frame: pd.DataFrame) -> Table:
+    cells = tuple(
+        (label(str(row["structure"])), VARIABLES[str(row["parameter"])].long_name,
+         _interval(row, "value"))
+        for _, row in frame.iterrows()
+    )  # fmt: skip
+    header = ("structure", "parameter", "posterior median and 95 % interval")
+    caption = (
+        "Gamma: shape a, one pool as a grows; log-normal: standard deviation of ln k; two pools: "
+        "ratio of the rates. A shape that changes with depth is that at the reference depth."
+    )
+    return Table("shapes", "How widely rates are spread", caption, frame, header, cells)
 
 
 def _gains(frame: pd.DataFrame) -> Table:

@@ -51,7 +51,7 @@ def surface_sentence(comparison: pd.DataFrame, gains: pd.DataFrame) -> str:
     return (
         f"Of the difference of {label(str(best))}, layers of {STANDARD_LAYERS[0]} cm, where most "
         f"of I_bulk arises, make {row['difference']:+.0f} ± {row['difference_se']:.0f}, deeper "
-        f"ones {rest:+.0f}; one shape holds for all depths."
+        f"ones {rest:+.0f}."
     )
 
 
