@@ -159,6 +159,16 @@ def test_ages_of_the_stock_are_factor_times_transit_time(found: Consequences) ->
     assert len(one) == len(BIOME_KEYS) * len(STANDARD_LAYERS)
 
 
+def test_an_age_that_most_draws_lack_is_infinite_not_missing() -> None:
+    run = fake_run(draws=20)
+    factor = run["derived/age_factor"].to_numpy()
+    factor[:, ::2] = np.inf  # at least half of the draws
+    ages = structure_ages({"gamma": run}, {"gamma": 1.0})
+    assert not ages.isna().any().any()
+    assert np.isinf(ages[["stock_age", "stock_age_q975"]]).all().all()
+    assert np.isfinite(ages[["stock_age_q025", "transit_time_q975"]]).all().all()
+
+
 def test_one_structure_alone_is_what_is_stacked() -> None:
     ages = structure_ages({"one_pool": fake_run(draws=20)}, {"one_pool": 1.0})
     one, stacked = (part.drop(columns="structure").reset_index(drop=True)

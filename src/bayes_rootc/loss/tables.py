@@ -220,8 +220,12 @@ def letter_table(run: xr.DataTree, average: str = "mean") -> pd.DataFrame:
 
 
 def summary_of(name: str, draws: Floats) -> dict[str, Floats]:
-    """Posterior mean and quantiles over the last axis, as columns ``name``, ``name_q025`` ..."""
-    quantiles = np.quantile(draws, list(QUANTILES.values()), axis=-1)
+    """Posterior mean and quantiles over the last axis, as columns ``name``, ``name_q025`` ...
+
+    Where draws are infinite, quantiles are draws: between infinite ones nothing is interpolated.
+    """
+    method = "linear" if np.isfinite(draws).all() else "nearest"
+    quantiles = np.quantile(draws, list(QUANTILES.values()), axis=-1, method=method)
     return {name: draws.mean(axis=-1)} | {
         name + end: values for end, values in zip(QUANTILES, quantiles, strict=True)
     }

@@ -11,7 +11,7 @@ Formatter = Callable[[object], str]
 
 
 def three_digits(value: object) -> str:
-    """Three significant digits: 0.0123, 12.3, 1,230; NaN and None are ``n/a``.
+    """Three significant digits: 0.0123, 12.3, 1,230, ∞; NaN and None are ``n/a``.
 
     Examples
     --------
@@ -19,6 +19,8 @@ def three_digits(value: object) -> str:
     ('1,230', '0.0123', 'n/a')
     """
     number = _float(value)
+    if number == math.inf:
+        return "∞"
     if not math.isfinite(number):
         return NOT_AVAILABLE
     if number == 0:

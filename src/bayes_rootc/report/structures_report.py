@@ -160,7 +160,8 @@ def structures_figures(compared: Compared, found: Consequences) -> list[Drawing]
         )
     ages = (
         "Posterior medians. Solid: mean transit time, which is turnover time; dotted: mean age of "
-        "the stored carbon. One curve where both are the same (one pool)."
+        "the stored carbon, which ends where most draws have no mean age. One curve where both "
+        "are the same (one pool)."
     )
     return [*shown, Drawing("ages", "Ages", ages, found.ages, figures.ages)]
 
@@ -253,7 +254,10 @@ def _ages(frame: pd.DataFrame) -> Table:
     )  # fmt: skip
     header = ("structure", "biome", "depth (cm)", "mean transit time = turnover time (years)",
               "mean age of the stock (years)", "draws without a mean age")  # fmt: skip
-    caption = "Typical (median) site of the population at the middle of the layer."
+    caption = (
+        "Typical (median) site of the population at the middle of the layer; ∞: so many of the "
+        "rates are near zero that the stock has no mean age."
+    )
     return Table("ages", "Ages under each structure", caption, frame, header, cells)
 
 
