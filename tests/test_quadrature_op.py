@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bayes_rootc.models.quadrature_op import _exp_below_zero, log_marginal, log_marginal_kernel
+from bayes_rootc.models.quadrature_op import exp_below_zero, log_marginal, log_marginal_kernel
 from bayes_rootc.radiocarbon.quadrature import Nodes, compress
 from bayes_rootc.radiocarbon.table import build_table, log_likelihood_grid, theta_grid
 
@@ -79,7 +79,7 @@ def test_nodes_without_likelihood_count_for_nothing() -> None:
 
 @given(st.floats(-60.0, 0.0))
 def test_the_plain_arithmetic_exponential(x: float) -> None:
-    assert _exp_below_zero(np.float32(x)) == pytest.approx(np.exp(max(x, -25.0)), rel=3e-5)
+    assert exp_below_zero(np.float32(x)) == pytest.approx(np.exp(max(x, -25.0)), rel=3e-5)
 
 
 @pytest.fixture(scope="module")

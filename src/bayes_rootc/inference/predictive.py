@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from bayes_rootc.layers import STANDARD_MIDDLES_CM, depth_basis
 from bayes_rootc.models.assemble import LayerLikelihood, Problem
 from bayes_rootc.models.design import Design
-from bayes_rootc.models.quadrature_op import log_marginal_kernel, log_marginal_shaped_kernel
+from bayes_rootc.models.quadrature_op import log_marginal_kernel
+from bayes_rootc.models.shaped_op import log_marginal_shaped_kernel
 from bayes_rootc.spec.priors import frozen
 from bayes_rootc.spec.structure import SHAPES, StructureSection
 from bayes_rootc.spec.turnover import TurnoverSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -224,7 +224,7 @@ def summary_of(name: str, draws: Floats) -> dict[str, Floats]:
 
     Where draws are infinite, quantiles are draws: between infinite ones nothing is interpolated.
     """
-    method = "linear" if np.isfinite(draws).all() else "nearest"
+    method: Literal["linear", "nearest"] = "linear" if np.isfinite(draws).all() else "nearest"
     quantiles = np.quantile(draws, list(QUANTILES.values()), axis=-1, method=method)
     return {name: draws.mean(axis=-1)} | {
         name + end: values for end, values in zip(QUANTILES, quantiles, strict=True)

@@ -13,7 +13,8 @@ from pytensor.compile.sharedvalue import shared
 
 from bayes_rootc.models.assemble import LayerLikelihood
 from bayes_rootc.models.effects import variable
-from bayes_rootc.models.quadrature_op import log_marginal, log_marginal_shaped
+from bayes_rootc.models.quadrature_op import log_marginal
+from bayes_rootc.models.shaped_op import log_marginal_shaped
 from bayes_rootc.spec.priors import FAMILIES
 from bayes_rootc.spec.structure import SHAPES, StructureSection
 from bayes_rootc.units import Floats

@@ -30,7 +30,7 @@ SINGLE = np.float32
 
 
 @numba.njit(error_model="numpy", fastmath=FAST, inline="always")
-def _exp_below_zero(x: Any) -> Any:
+def exp_below_zero(x: Any) -> Any:
     """exp(x) for x <= 0, held at exp(LOWEST), in single precision.
 
     Plain arithmetic, so that the loop over nodes becomes vector code, which a call of the
@@ -61,7 +61,7 @@ def _layer_sums(centre: Any, slope: Any, theta: Any, log_weight: Any, terms: Any
     total, first, second = SINGLE(0.0), SINGLE(0.0), SINGLE(0.0)
     for w in range(n_nodes):
         distance = theta[w] - centre
-        share = _exp_below_zero(terms[w] - largest)
+        share = exp_below_zero(terms[w] - largest)
         total += share
         first += share * distance
         second += share * distance * distance
@@ -161,119 +161,3 @@ def _numba_log_marginal(op: LogMarginal, **kwargs: Any) -> Any:
 
 
 log_marginal = LogMarginal()
-
-
-@numba.njit(error_model="numpy", inline="always")
-def _catmull_rom(t: Any) -> Any:
-    """Weights of four knots for a place t beyond the second one, and their derivatives.
-
-    The cubic is exact at knots and for parabolas, and smooth, as the sampler needs it
-    (Catmull & Rom 1974).
-    """
-    weights = (
-        0.5 * t * (-1.0 + t * (2.0 - t)),
-        1.0 + 0.5 * t * t * (3.0 * t - 5.0),
-        0.5 * t * (1.0 + t * (4.0 - 3.0 * t)),
-        0.5 * t * t * (t - 1.0),
-    )
-    slopes = (
-        -0.5 + t * (2.0 - 1.5 * t),
-        t * (4.5 * t - 5.0),
-        0.5 + t * (4.0 - 4.5 * t),
-        t * (1.5 * t - 1.0),
-    )
-    return weights, slopes
-
-
-@numba.njit(error_model="numpy", fastmath=FAST)
-def log_marginal_shaped_kernel(
-    mu: NDArray[np.float64],
-    tau: Any,
-    place: NDArray[np.float64],
-    theta: NDArray[np.float32],
-    log_weight: NDArray[np.float32],
-) -> tuple[NDArray[np.float64], ...]:
-    """Log marginal of each layer among the knots of a shape, and its derivatives.
-
-    Parameters
-    ----------
-    mu : ndarray, shape (N,)
-    tau : 0-d array
-    place : ndarray, shape (N,)
-        Where the shape lies among the knots, 1 to M - 2; a cubic through four of them.
-    theta, log_weight : ndarray of float32, shape (M, N, W)
-
-    Returns
-    -------
-    log_density, by_mu, by_tau, by_place : ndarray, shape (N,)
-    """
-    n_layers = len(mu)
-    variance = tau[()] * tau[()]
-    log_norm = 0.5 * np.log(2.0 * np.pi * variance)
-    slope = SINGLE(-0.5 / variance)
-    found = np.zeros((4, n_layers))
-    terms = np.empty(theta.shape[2], SINGLE)
-    for i in range(n_layers):
-        left = min(max(int(place[i]), 1), len(theta) - 3)
-        weights, slopes = _catmull_rom(place[i] - left)
-        for n in range(4):
-            knot = left - 1 + n
-            largest, total, first, second = _layer_sums(
-                SINGLE(mu[i]), slope, theta[knot, i], log_weight[knot, i], terms
-            )
-            value = largest + np.log(np.float64(total)) - log_norm
-            found[0, i] += weights[n] * value
-            found[1, i] += weights[n] * first / total / variance
-            found[2, i] += weights[n] * (second / total / variance - 1.0) / tau[()]
-            found[3, i] += slopes[n] * value
-    return found[0], found[1], found[2], found[3]
-
-
-class LogMarginalShaped(Op):
-    """As :class:`LogMarginal`, with a shape that is sampled."""
-
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Take μ (N,), τ (), place (N,), node positions and log weights (M, N, W)."""
-        tensors = [pt.as_tensor(value) for value in inputs]
-        return Apply(self, tensors, [pt.dvector() for _ in range(4)])
-
-    def perform(self, node: Apply[Any], inputs: Any, output_storage: Any) -> None:
-        """Compute with the compiled kernel."""
-        del node
-        for storage, value in zip(output_storage, log_marginal_shaped_kernel(*inputs), strict=True):
-            storage[0] = value
-
-    def infer_shape(self, node: Any, input_shapes: Any) -> Any:
-        """All outputs have one value a layer."""
-        del node
-        return [input_shapes[0]] * 4
-
-    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
-        """Only the log density, by μ, τ and place, is differentiated."""
-        del node
-        return [[True, *[False] * 3]] * 3 + [[False] * 4] * 2
-
-    def pullback(self, inputs: Any, outputs: Any, output_grads: Any) -> list[Any]:
-        """Chain rule with the derivatives that the kernel has computed already."""
-        del inputs
-        _, by_mu, by_tau, by_place = outputs
-        upstream = output_grads[0]
-        return [
-            upstream * by_mu,
-            pt.sum(upstream * by_tau),
-            upstream * by_place,
-            disconnected_type(),
-            disconnected_type(),
-        ]
-
-
-@register_funcify_default_op_cache_key(LogMarginalShaped)  # type: ignore[untyped-decorator]
-def _numba_log_marginal_shaped(op: LogMarginalShaped, **kwargs: Any) -> Any:
-    del op, kwargs
-    cache_version = 2
-    return log_marginal_shaped_kernel, cache_version
-
-
-log_marginal_shaped = LogMarginalShaped()

@@ -32,7 +32,7 @@ class ShapeKnots:
     table : ShapeTable
         Of M knots.
     nodes : Nodes
-        Arrays of shape (M, N, W).
+        Arrays of shape (N, M, W).
     depth : ndarray, shape (N,)
         d(z) of the layers, with which ln shape may change.
     standard_depth : ndarray, shape (7,)
@@ -62,7 +62,7 @@ class ShapeKnots:
         theta, log_weight = self.nodes.theta, self.nodes.log_weight
         log_mass = log_weight - 0.5 * ((theta - USUAL_LN_K) / LN_K_SPREAD) ** 2
         mass = np.exp(log_mass - log_mass.max(axis=2, keepdims=True))
-        middle = (mass * theta).sum(axis=2) / mass.sum(axis=2)
+        middle = ((mass * theta).sum(axis=2) / mass.sum(axis=2)).T
         moved = middle - middle[len(middle) // 2]
         return np.asarray(np.polyfit(self.table.ln_shape, moved, SHIFT_DEGREE))
 
@@ -117,5 +117,6 @@ def stacked_nodes(stack: ShapeTable, observed: Floats, scale: Floats, df: float)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(at, stack.tables))
     return Nodes(
-        np.stack([nodes.theta for nodes in found]), np.stack([nodes.log_weight for nodes in found])
+        np.stack([nodes.theta for nodes in found], axis=1),
+        np.stack([nodes.log_weight for nodes in found], axis=1),
     )

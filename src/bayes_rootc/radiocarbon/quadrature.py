@@ -43,8 +43,8 @@ class Nodes:
 
     Attributes
     ----------
-    theta : ndarray of float32, shape (N, W), or (M, N, W) where there are M shapes
-        ln k at the nodes, rising along the second axis.
+    theta : ndarray of float32, shape (N, W), or (N, M, W) where there are M shapes
+        ln k at the nodes, rising along the last axis.
     log_weight : ndarray of float32, of the same shape
         Log weights ℓ; -inf where a cell holds no likelihood at all.
     """
@@ -54,7 +54,7 @@ class Nodes:
 
     def of(self, rows: NDArray[np.bool_]) -> Nodes:
         """Nodes of some of the layers (mask, shape (N,))."""
-        return Nodes(self.theta[..., rows, :], self.log_weight[..., rows, :])
+        return Nodes(self.theta[rows], self.log_weight[rows])
 
 
 def compress(theta: Floats, log_likelihood: Floats) -> Nodes:
