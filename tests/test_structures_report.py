@@ -25,6 +25,7 @@ from bayes_rootc.report import structures_report as structures_report_module
 from bayes_rootc.report.figures import style
 from bayes_rootc.report.structures_report import Consequences, consequences, structures_report
 from bayes_rootc.report.structures_text import (
+    concentration_sentence,
     evidence_sentence,
     surface_sentence,
     survival_sentence,
@@ -40,6 +41,7 @@ def scores(criterion: str, structure: str, elpd: np.ndarray) -> pd.DataFrame:
     n = len(elpd)
     return pd.DataFrame({
         "row": np.arange(n), "place": [f"place {i // 3}" for i in range(n)],
+        "study": [f"study {i // 5}" for i in range(n)],
         "standard_layer": np.where(np.arange(n) % 2, "0-20", "20-40"), "biome": "tundra",
         "years": "1995-2004", "criterion": criterion, "structure": structure, "elpd": elpd,
         "pareto_k": np.where(np.arange(n) < 3, 0.9, 0.1) if criterion == "layer" else np.nan,
@@ -98,22 +100,32 @@ def computed_once(found: Consequences, monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- scores
 
 
-def test_differences_and_their_errors_are_those_of_places() -> None:
+def test_differences_and_their_errors_are_those_of_studies() -> None:
     table = compare(pointwise()).set_index(["criterion", "structure"])
     assert list(table.index) == [
         ("layer", "gamma"), ("layer", "one_pool"), ("study", "one_pool"), ("study", "gamma"),
     ]  # fmt: skip
     gamma = table.loc["layer", "gamma"]
     assert gamma["difference"] == pytest.approx(15.0)
-    # Sums of the 20 places are 1.0 and 0.5 in turn; n · sd of their means, written out.
-    sums = np.where(np.arange(20) % 2, 1.0, 0.5)
-    spread = np.sqrt(np.sum((sums - sums.mean()) ** 2) * 20 / 19)
+    # Sums of the 12 studies are 1.0 and 1.5 in turn; n · sd of their means, written out.
+    sums = np.where(np.arange(12) % 2, 1.5, 1.0)
+    spread = np.sqrt(np.sum((sums - sums.mean()) ** 2) * 12 / 11)
     assert gamma["difference_se"] == pytest.approx(spread)
-    assert table.loc["layer", "one_pool"]["difference_se"] == 0.0
+    one = table.loc["layer", "one_pool"]
+    assert one["difference_se"] == gamma["behind_se"] == gamma["behind"] == 0.0
+    assert (one["behind"], one["behind_se"]) == (-gamma["difference"], gamma["difference_se"])
     assert gamma["n_high_k"] == 3
     assert table.loc["study", "gamma"]["n_high_k"] == -1
     assert gamma["coverage_90"] == pytest.approx(0.9)
     assert gamma["pit_distance"] == pytest.approx(0.5 / N)
+
+
+def test_errors_count_places_where_there_are_few_studies() -> None:
+    few = pointwise().assign(study="one")
+    gamma = compare(few).set_index(["criterion", "structure"]).loc["layer", "gamma"]
+    sums = np.where(np.arange(20) % 2, 1.0, 0.5)  # of 20 places
+    spread = np.sqrt(np.sum((sums - sums.mean()) ** 2) * 20 / 19)
+    assert gamma["difference_se"] == pytest.approx(spread)
 
 
 def test_stacking_weights_maximise_the_mixed_log_score() -> None:
@@ -177,16 +189,27 @@ def test_one_structure_alone_is_what_is_stacked() -> None:
 
 
 def test_surviving_loss_is_a_share_of_that_of_one_pool(found: Consequences) -> None:
-    flows = found.flows
-    assert flows is not None
-    table = surviving_loss(flows).set_index(["structure", "statistic"])
-    for statistic in table.index.get_level_values(1).unique():
-        assert table.loc[("one_pool", statistic), "survives"] == 1.0
-        part = table.loc[("gamma", statistic)]
-        assert part["survives"] == pytest.approx(
-            part["i_loss_q50"] / table.loc[("one_pool", statistic), "i_loss_q50"]
-        )
-    assert "survives when structures are stacked" in survival_sentence(flows)
+    flows = pd.DataFrame(
+        [
+            (structure, biome, depth, statistic, loss, 0.5)
+            for structure, biome, depth, statistic, loss in (
+                ("one_pool", "all", "0-200", "mean over sites", 2.0),
+                ("one_pool", "all", "0-200", "typical site", 1.0),
+                ("one_pool", "tundra", "0-200", "mean over sites", 9.0),
+                ("gamma", "all", "0-200", "mean over sites", 1.5),
+                ("gamma", "all", "0-200", "typical site", 0.9),
+                ("gamma", "all", "0-20", "mean over sites", 9.0),
+            )
+        ],
+        columns=["structure", "biome", "layer_cm", "statistic", "i_loss_q50", "loss_share_q50"],
+    )
+    table = surviving_loss(flows).set_index(["structure", "statistic"])["survives"]
+    assert table.to_dict() == pytest.approx({
+        ("one_pool", "mean over sites"): 1.0, ("one_pool", "typical site"): 1.0,
+        ("gamma", "mean over sites"): 0.75, ("gamma", "typical site"): 0.9,
+    })  # fmt: skip
+    assert found.flows is not None
+    assert "survives when structures are stacked" in survival_sentence(found.flows)
 
 
 def test_words_say_what_the_uppermost_layer_adds() -> None:
@@ -196,6 +219,18 @@ def test_words_say_what_the_uppermost_layer_adds() -> None:
     assert "Of the difference of gamma, layers of 0-20 cm" in said
     assert "make +15 ± 0, deeper ones +0" in said
     assert surface_sentence(compare(frame), gains(frame)) == ""  # studies prefer one pool
+
+
+def test_words_say_on_which_studies_the_evidence_rests() -> None:
+    frame = pointwise()
+    single = frame[frame["criterion"] == "layer"].copy()
+    single.loc[single["study"].isin(["study 0", "study 2"]) & (single["structure"] == "gamma"),
+               "elpd"] -= 1.0  # fmt: skip
+    said = concentration_sentence(compare(single), gains(single))
+    assert "predicts 10 of 12 studies better" in said
+    assert "(study 1, study 3, study 5, study 7, study 9; 25 of 60 layers)" in said
+    assert "make +8 of the +5" in said  # 5 of 1.5; 15 less 2 studies of 5
+    assert concentration_sentence(compare(single), gains(single.assign(study="one"))) == ""
 
 
 def test_shapes_are_those_of_the_structures_that_sample_one(found: Consequences) -> None:

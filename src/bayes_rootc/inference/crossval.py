@@ -30,7 +30,7 @@ from bayes_rootc.inference.heldout import (
     predict_profiles,
     profile_folds,
 )
-from bayes_rootc.inference.kinds import target_acceptance
+from bayes_rootc.inference.kinds import shorter_steps, target_acceptance
 from bayes_rootc.inference.predictive import flat_draws
 from bayes_rootc.inference.sampling import Draws, compile_model, sample
 from bayes_rootc.inference.scores import (
@@ -217,6 +217,9 @@ def _fit(
     accept = target_acceptance(spec.sampler, design)
     try:
         draws = sample(compiled, sampler, target_accept=accept)
+        if draws.sample_stats["diverging"].any():
+            say(f"{name}: the sampler diverged; once more, with shorter steps")
+            draws = sample(compiled, sampler, target_accept=shorter_steps(accept))
     except SamplingInterrupted:
         raise SamplingInterrupted(f"stopped in {name}; nothing was written") from None
     say(

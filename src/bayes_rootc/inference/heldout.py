@@ -25,6 +25,14 @@ Mask = NDArray[np.bool_]
 Names = NDArray[np.str_]
 
 
+def place_names(corner: Floats) -> NDArray[np.str_]:
+    """Name places by latitude and longitude (degrees, shape (N, 2)) to 0.01 degree."""
+    # In whole hundredths, where -0.00 is 0.00 and 180 east is 180 west.
+    hundredths = np.round(100.0 * corner).astype(int)
+    hundredths[:, 1] = (hundredths[:, 1] + 18_000) % 36_000 - 18_000
+    return np.array([f"{lat / 100:.2f} {lon / 100:.2f}" for lat, lon in hundredths])
+
+
 def profile_places(problem: Problem) -> NDArray[np.str_]:
     """Name the place of each profile: the coordinates of its first layer to 0.01 degree.
 
@@ -33,13 +41,8 @@ def profile_places(problem: Problem) -> NDArray[np.str_]:
     ndarray of str, shape (P,)
         Such as ``54.68 -2.45``; profiles at one place have the same name.
     """
-    table, design = problem.layers, problem.design
-    _, first = np.unique(design.profile, return_index=True)
-    corner = table[["lat", "lon"]].to_numpy(float)[first]
-    # In whole hundredths, where -0.00 is 0.00 and 180 east is 180 west.
-    hundredths = np.round(100.0 * corner).astype(int)
-    hundredths[:, 1] = (hundredths[:, 1] + 18_000) % 36_000 - 18_000
-    return np.array([f"{lat / 100:.2f} {lon / 100:.2f}" for lat, lon in hundredths])
+    _, first = np.unique(problem.design.profile, return_index=True)
+    return place_names(problem.layers[["lat", "lon"]].to_numpy(float)[first])
 
 
 def profile_studies(problem: Problem) -> Names:

@@ -20,6 +20,9 @@ from bayes_rootc.spec.structures import REFERENCE
 
 PARETO_K_HIGH = 0.7
 
+LEAST_STUDIES = 10
+"""Fewer clusters make no standard error."""
+
 
 def compare(pointwise: pd.DataFrame) -> pd.DataFrame:
     """Compare structures by each criterion.
@@ -27,7 +30,7 @@ def compare(pointwise: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     pointwise : DataFrame
-        criterion, structure, row, place, elpd (per layer) and, as far as known, pareto_k,
+        criterion, structure, row, place, study, elpd (per layer) and, as far as known, pareto_k,
         covered_90, pit, crps.
 
     Returns
@@ -38,19 +41,21 @@ def compare(pointwise: pd.DataFrame) -> pd.DataFrame:
     frames = []
     for criterion, part in pointwise.groupby("criterion", sort=False):
         wide = part.pivot(index="row", columns="structure", values="elpd")
-        place = part[part["structure"] == REFERENCE].set_index("row")["place"].loc[wide.index]
+        of_layer = part[part["structure"] == REFERENCE].set_index("row").loc[wide.index]
+        cluster = of_layer[counted(part)]
         weight = stacking_weights(wide)
+        best = wide.sum().idxmax()
         for name in wide:
             own = part[part["structure"] == name]
-            difference = wide[name] - wide[REFERENCE]
+            difference, error = _difference(wide, name, REFERENCE, cluster)
+            behind, behind_error = _difference(wide, name, best, cluster)
             k = own["pareto_k"].dropna()
             frames.append({
                 "criterion": criterion, "structure": name, "n_layers": len(wide),
                 "elpd": wide[name].sum(),
-                "elpd_se": len(wide) * clustered_error(wide[name], place),
-                "difference": difference.sum(),
-                "difference_se": 0.0 if name == REFERENCE
-                else len(wide) * clustered_error(difference, place),
+                "elpd_se": len(wide) * clustered_error(wide[name], cluster),
+                "difference": difference, "difference_se": error,
+                "behind": behind, "behind_se": behind_error,
                 "weight": weight[str(name)],
                 "n_high_k": int((k > PARETO_K_HIGH).sum()) if len(k) else -1,
                 "coverage_90": own["covered_90"].mean(),
@@ -64,6 +69,24 @@ def compare(pointwise: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
+def counted(pointwise: pd.DataFrame) -> str:
+    """What standard errors count: studies, or places where there are few studies.
+
+    Layers of one study share its laboratory, its region and, where it was held out, its error.
+    """
+    return "study" if pointwise["study"].nunique() >= LEAST_STUDIES else "place"
+
+
+def _difference(
+    elpd: pd.DataFrame, name: object, other: object, cluster: pd.Series
+) -> tuple[float, float]:
+    """Sum over layers of the difference of two structures, and its standard error."""
+    if name == other:
+        return 0.0, 0.0
+    by_layer = elpd[name] - elpd[other]
+    return float(by_layer.sum()), len(by_layer) * clustered_error(by_layer, cluster)
+
+
 def stacking_weights(elpd: pd.DataFrame) -> dict[str, float]:
     """Stacking weights of structures from their log densities by layer (columns: structures)."""
     data = {str(name): _elpd_data(elpd[name].to_numpy(float)) for name in elpd}
@@ -74,13 +97,13 @@ def stacking_weights(elpd: pd.DataFrame) -> dict[str, float]:
 
 
 def gains(pointwise: pd.DataFrame) -> pd.DataFrame:
-    """Where a structure predicts better than one pool: by depth, biome and year of sampling.
+    """Where a structure predicts better than one pool: by depth, biome, year of sampling, study.
 
     Returns
     -------
     DataFrame
-        criterion, structure, by (standard_layer, biome, years), group, n_layers, difference (of
-        elpd from one pool, summed), difference_se, per_layer.
+        criterion, structure, by (standard_layer, biome, years, study), group, n_layers, difference
+        (of elpd from one pool, summed), difference_se, per_layer.
     """
     rows = []
     reference = pointwise[pointwise["structure"] == REFERENCE]
@@ -88,10 +111,11 @@ def gains(pointwise: pd.DataFrame) -> pd.DataFrame:
     joined = pointwise.join(own, on=["criterion", "row"])
     joined["difference"] = joined["elpd"] - joined["one_pool"]
     others = joined[joined["structure"] != REFERENCE]
-    for by in ("standard_layer", "biome", "years"):
+    for by in ("standard_layer", "biome", "years", "study"):
+        cluster = "place" if by == "study" else counted(pointwise)
         for keys, part in others.groupby(["criterion", "structure", by], sort=False):
             n = len(part)
-            error = clustered_error(part["difference"], part["place"]) if n > 1 else np.nan
+            error = clustered_error(part["difference"], part[cluster])
             rows.append({
                 "criterion": keys[0], "structure": keys[1], "by": by, "group": keys[2],
                 "n_layers": n, "difference": part["difference"].sum(),

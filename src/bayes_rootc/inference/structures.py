@@ -26,6 +26,8 @@ from bayes_rootc.data.table_data import TableData
 from bayes_rootc.files import replacing, sha256_of_text
 from bayes_rootc.inference.crossval import cross_validate
 from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
+from bayes_rootc.inference.heldout import place_names
+from bayes_rootc.inference.kinds import shorter_steps
 from bayes_rootc.inference.progress import Progress
 from bayes_rootc.inference.structure_scores import compare, gains
 from bayes_rootc.inference.structures_folder import Compared, refuse_other, write_compared
@@ -39,6 +41,9 @@ Say = Callable[[str], None]
 
 LOO = "layer"
 """Criterion: single layers left out, by importance weights of one fit."""
+
+FOLDS_FORMAT = 2
+"""Of the stored scores of what was held out."""
 
 YEARS = (-np.inf, 1975.0, 1995.0, 2005.0, np.inf)
 YEAR_LABELS = ("before 1975", "1975-1994", "1995-2004", "2005 and later")
@@ -93,9 +98,12 @@ def compare_structures(
         frames.append(_left_out(fit, layers).assign(structure=name))
         for rule in spec.held_out:
             path = folder / "folds" / f"{name}-{rule}.csv"
-            frames.append(
-                _held_out(spec, own, inputs, rule, path=path, say=say).assign(structure=name)
-            )
+            heldout = _held_out(spec, own, inputs, rule, path=path, say=say)
+            frames.append(_scored(heldout, layers, rule).assign(structure=name))
+            states[name][f"folds_{rule}"] = {
+                "r_hat_max": float(heldout["fold_r_hat"].max()),
+                "divergences": int(heldout.groupby("fold")["fold_divergences"].first().sum()),
+            }
         if joint is not None:
             whole = with_structure(joint, dump_spec(section))
             fit = fitted(whole, inputs, folder / "joint" / name, say)
@@ -114,10 +122,10 @@ def compare_structures(
 
 
 def careful(spec: Spec) -> Spec:
-    """Return the specification with shorter steps: a quarter of the rejections."""
+    """Return the specification with shorter steps."""
     content = dump_spec(spec)
     for key in ("target_accept", "target_accept_sparse"):
-        content["sampler"][key] = 1.0 - (1.0 - content["sampler"][key]) / 4.0
+        content["sampler"][key] = shorter_steps(content["sampler"][key])
     return parse_spec(content, where="structures")
 
 
@@ -145,11 +153,11 @@ def _described(layers: pd.DataFrame) -> pd.DataFrame:
     """What the gains are told by."""
     middle = (layers["top_cm"] + layers["bottom_cm"]) / 2.0
     depth = pd.cut(middle, STANDARD_EDGES_CM, right=False, labels=STANDARD_LAYERS)
-    place = layers["lat"].map("{:.2f} ".format) + layers["lon"].map("{:.2f}".format)
     years = pd.cut(layers["sample_year"], YEARS, right=False, labels=YEAR_LABELS)
     return pd.DataFrame({
         "row": layers["row"].to_numpy(),
-        "place": place.to_numpy(),
+        "place": place_names(layers[["lat", "lon"]].to_numpy(float)),
+        "study": layers["entry"].astype(str).to_numpy(dtype=str),
         "standard_layer": depth.fillna(STANDARD_LAYERS[-1]).astype(str).to_numpy(),
         "biome": [BIOMES[int(b)].key for b in layers["biome"]],
         "years": years.astype(str).to_numpy(),
@@ -157,20 +165,19 @@ def _described(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _left_out(fit: Fit, layers: TableData) -> pd.DataFrame:
-    """PSIS-LOO of single layers, and how their replicates hold them."""
+    """PSIS-LOO of single layers.
+
+    Without coverage and PIT: replicates of a fit that has seen the layer say nothing of them.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # high Pareto k are counted in the table
         found = azs.loo(fit.run, var_name="delta14c", pointwise=True)
-    replicate = fit.run["posterior_predictive"]["delta14c"].to_numpy()
-    replicate = replicate.reshape(-1, replicate.shape[-1])
-    observed = layers.table["delta14c"].to_numpy(float)
-    low, high = np.quantile(replicate, [0.05, 0.95], axis=0)
     return _described(layers.table).assign(
         criterion=LOO,
         elpd=np.asarray(found.elpd_i).ravel(),
         pareto_k=np.asarray(found.pareto_k).ravel(),
-        covered_90=(observed >= low) & (observed <= high),
-        pit=(replicate <= observed).mean(axis=0),
+        covered_90=np.nan,
+        pit=np.nan,
         crps=np.nan,
     )
 
@@ -178,24 +185,31 @@ def _left_out(fit: Fit, layers: TableData) -> pd.DataFrame:
 def _held_out(
     spec: StructuresSpec, own: TurnoverSpec, inputs: Inputs, rule: str, *, path: Path, say: Say
 ) -> pd.DataFrame:
-    """Log score of every layer by the fit that never saw its profile or study; kept on disk."""
+    """Score every layer by the fit that never saw its profile or study; kept on disk."""
     layers = inputs.tables["layers"]
     key = sha256_of_text(
-        f"{spec_hash(own)} {inputs.data_hash} {spec.seed} {spec.n_folds} {rule} {__version__}"
+        f"{spec_hash(own)} {inputs.data_hash} {spec.seed} {spec.n_folds} {rule} {__version__} "
+        f"{FOLDS_FORMAT}"
     )
     if path.is_file():
         known = pd.read_csv(path)
         if (known["key"] == key).all():
             say(f"{path}: scored already")
-            return _scored(known, layers, rule)
+            return known
     say(f"{path}: holding out by {rule}")
     result = cross_validate(
         own, layers, inputs.folder, n_folds=spec.n_folds, seed=spec.seed, held_out=rule,
         baselines=False, say=say,
     )  # fmt: skip
+    state = pd.DataFrame(result.info["folds"]).set_index("fold")
+    heldout = result.heldout.assign(
+        fold_r_hat=result.heldout["fold"].map(state["r_hat_max"]),
+        fold_divergences=result.heldout["fold"].map(state["divergences"]),
+        key=key,
+    )
     with replacing(path) as beside:
-        result.heldout.assign(key=key).to_csv(beside, index=False)
-    return _scored(result.heldout, layers, rule)
+        heldout.to_csv(beside, index=False)
+    return heldout
 
 
 def _scored(heldout: pd.DataFrame, layers: TableData, rule: str) -> pd.DataFrame:
@@ -204,7 +218,7 @@ def _scored(heldout: pd.DataFrame, layers: TableData, rule: str) -> pd.DataFrame
         criterion=rule,
         elpd=scored["log_score"].to_numpy(float),
         pareto_k=np.nan,
-        covered_90=scored["covered_90"].to_numpy(bool),
+        covered_90=scored["covered_90"].to_numpy(float),
         pit=scored["pit"].to_numpy(float),
         crps=scored["crps"].to_numpy(float),
     )

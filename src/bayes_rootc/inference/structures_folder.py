@@ -26,10 +26,10 @@ class Compared:
         Holds ``turnover/NAME`` and, where they were asked for, ``joint/NAME``: the runs.
     comparison : DataFrame
         One row a criterion (``layer``, ``profile``, ``study``, ``place``) and structure: elpd (log
-        predictive density, summed over layers), its difference from one pool with a standard error
-        that counts places, stacking weight, and calibration.
+        predictive density, summed over layers), its difference from one pool and from the best
+        structure with standard errors that count studies, stacking weight, and calibration.
     gains : DataFrame
-        Difference from one pool by depth, biome and year of sampling.
+        Difference from one pool by depth, biome, year of sampling and study.
     pointwise : DataFrame
         One row a layer, criterion and structure.
     info : dict
@@ -74,5 +74,7 @@ def refuse_other(folder: Path) -> None:
     """Refuse a folder that holds something else than a comparison."""
     ours = {"turnover", "joint", "folds", CERTIFICATE, "comparison.csv", "gains.csv",
             "pointwise.csv"}  # fmt: skip
-    if folder.is_file() or (folder.is_dir() and {p.name for p in folder.iterdir()} - ours):
+    others = folder.is_dir() and {path.name for path in folder.iterdir()} - ours
+    runs = [folder / model / "run.json" for model in ("turnover", "joint")]
+    if folder.is_file() or others or any(run.exists() for run in runs):
         raise RunError(f"{folder}: holds other files; choose another folder (--output)")

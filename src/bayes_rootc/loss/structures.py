@@ -24,9 +24,8 @@ from bayes_rootc.layers import (
 )
 from bayes_rootc.loss.estimates import MEAN_OF_ALL, Summary, all_site_flows, summarise
 from bayes_rootc.loss.tables import loss_table, summary_of
+from bayes_rootc.spec.structures import STACKED
 from bayes_rootc.units import Floats
-
-STACKED = "stacked"
 
 
 def structure_flows(runs: Mapping[str, xr.DataTree], weights: Mapping[str, float]) -> pd.DataFrame:

@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 
 from bayes_rootc.inference.store import load_run
 from bayes_rootc.inference.structures_folder import Compared
-from bayes_rootc.layers import VARIABLES
 from bayes_rootc.loss.structures import structure_ages, structure_flows, structure_shapes
-from bayes_rootc.report import numbers
 from bayes_rootc.report.figures import structures as figures
 from bayes_rootc.report.figures.structures import CRITERIA, label
-from bayes_rootc.report.parts import Banner, Report, Table, drawn
+from bayes_rootc.report.parts import Banner, Report, drawn
 from bayes_rootc.report.stored import origin_of
+from bayes_rootc.report.structures_tables import Consequences, structures_tables
 from bayes_rootc.report.structures_text import (
+    concentration_sentence,
     evidence_sentence,
     stacking,
     surface_sentence,
@@ -36,9 +36,16 @@ WORDS = (
     "carbon that leaves) equals it. Mean age is that of the carbon that is there. All three are "
     "1/k for one pool only (Bolin & Rodhe 1973; Sierra et al. 2017).",
     "elpd is the log predictive density of Δ14C (per ‰), summed over layers; standard errors count "
-    "places, for layers of one place are alike. Weights are those of stacking (Yao et al. 2018).",
+    "studies, for layers of one study are alike (places, where there are fewer than ten studies). "
+    "Weights are those of stacking (Yao et al. 2018).",
 )
 
+
+FOLD_R_HAT = 1.05
+"""R-hat of two chains of 500 draws, above which a fold's scores are not to be trusted."""
+
+FOLD_DIVERGENCES = 10
+"""Of 1,000 draws a fold, all folds together."""
 
 IDENTITY = ("version", "spec_hash", "turnover_hash", "data_hash", "seed")
 
@@ -52,15 +59,6 @@ class Drawing:
     caption: str
     frame: pd.DataFrame
     draw: Callable[[pd.DataFrame], Figure]
-
-
-@dataclass(frozen=True)
-class Consequences:
-    """What follows of the structures: shapes, ages, and flows where the joint model was fitted."""
-
-    shapes: pd.DataFrame
-    ages: pd.DataFrame
-    flows: pd.DataFrame | None
 
 
 def consequences(compared: Compared) -> Consequences:
@@ -89,7 +87,9 @@ def structures_report(compared: Compared) -> Report:
     """
     found = consequences(compared)
     evidence = evidence_sentence(compared.comparison)
-    verdict = f"{evidence} {surface_sentence(compared.comparison, compared.gains)}".rstrip()
+    where = (surface_sentence, concentration_sentence)
+    said = (sentence(compared.comparison, compared.gains) for sentence in where)
+    verdict = " ".join([evidence, *filter(None, said)])
     if found.flows is not None:
         verdict = f"{survival_sentence(found.flows)} {verdict}"
     key, *others = structures_tables(compared, found)
@@ -98,7 +98,7 @@ def structures_report(compared: Compared) -> Report:
         lead=LEAD,
         banners=tuple(_banners(compared)),
         verdict=verdict,
-        passed=not _failed(compared),
+        passed=not (_failed(compared) or _unsettled(compared)),
         facts=tuple(
             (label(name), f"stacking weight {weight:.2f}")
             for name, weight in stacking(compared.comparison).items()
@@ -115,15 +115,6 @@ def structures_report(compared: Compared) -> Report:
             ("origin", origin_of(compared.info)),
         ),
     )
-
-
-def structures_tables(compared: Compared, found: Consequences) -> list[Table]:
-    """Tables of the report, the comparison first."""
-    flows = [] if found.flows is None else [_flows(found.flows)]
-    return [
-        _comparison(compared.comparison), _shapes(found.shapes), *flows, _gains(compared.gains),
-        _ages(found.ages),
-    ]  # fmt: skip
 
 
 def structures_figures(compared: Compared, found: Consequences) -> list[Drawing]:
@@ -180,103 +171,22 @@ def _failed(compared: Compared) -> list[str]:
     ]
 
 
+def _unsettled(compared: Compared) -> list[str]:
+    """Fits to parts of the data, from which the scores of what was held out come."""
+    return [
+        f"{label(name)}, {CRITERIA[key.removeprefix('folds_')]}: R-hat up to "
+        f"{fold['r_hat_max']:.3f}, {fold['divergences']} divergences"
+        for name, state in compared.info["structures"].items()
+        for key, fold in state.items()
+        if key.startswith("folds_")
+        and (fold["r_hat_max"] > FOLD_R_HAT or fold["divergences"] > FOLD_DIVERGENCES)
+    ]
+
+
 def _banners(compared: Compared) -> Iterable[Banner]:
     if compared.info["source"] == "simulated":
         text = "Every number here describes an invented soil. Nothing was measured."
         yield Banner("SIMULATED WORLD", text)
-    failed = _failed(compared)
+    failed = [*_failed(compared), *_unsettled(compared)]
     if failed:
         yield Banner("NOT CONVERGED", "; ".join(failed))
-
-
-def _comparison(frame: pd.DataFrame) -> Table:
-    cells = tuple(
-        (
-            CRITERIA[str(row["criterion"])],
-            label(str(row["structure"])),
-            f"{row['elpd']:,.0f} ± {row['elpd_se']:.0f}",
-            f"{row['difference']:+.1f} ± {row['difference_se']:.1f}",
-            f"{row['weight']:.2f}",
-            numbers.percent(row["coverage_90"]),
-            numbers.three_decimals(row["pit_distance"]),
-            numbers.three_digits(row["crps"]),
-            "n/a" if row["n_high_k"] < 0 else str(row["n_high_k"]),
-        )
-        for _, row in frame.iterrows()
-    )
-    header = (
-        "left out", "structure", "elpd ± SE", "less one pool ± SE", "stacking weight",
-        "90 % intervals hold", "PIT distance", "CRPS (‰)", "layers with k > 0.7",
-    )  # fmt: skip
-    caption = (
-        "Best first. PIT distance: largest distance of the distribution of PIT values from the "
-        "uniform one. Pareto k above 0.7: PSIS-LOO of that layer is not to be trusted."
-    )
-    return Table("comparison", "Structures compared", caption, frame, header, cells)
-
-
-def _shapes(frame: pd.DataFrame) -> Table:
-    cells = tuple(
-        (label(str(row["structure"])), VARIABLES[str(row["parameter"])].long_name,
-         _interval(row, "value"))
-        for _, row in frame.iterrows()
-    )  # fmt: skip
-    header = ("structure", "parameter", "posterior median and 95 % interval")
-    caption = (
-        "Gamma: shape a, one pool as a grows; log-normal: standard deviation of ln k; two pools: "
-        "ratio of the rates. A shape that changes with depth is that at the reference depth."
-    )
-    return Table("shapes", "How widely rates are spread", caption, frame, header, cells)
-
-
-def _gains(frame: pd.DataFrame) -> Table:
-    cells = tuple(
-        (
-            CRITERIA[str(row["criterion"])], label(str(row["structure"])), str(row["group"]),
-            str(row["n_layers"]), f"{row['difference']:+.1f} ± {row['difference_se']:.1f}",
-            f"{row['per_layer']:+.3f}",
-        )
-        for _, row in frame.iterrows()
-    )  # fmt: skip
-    header = ("left out", "structure", "where", "layers", "less one pool ± SE", "per layer")
-    caption = "Difference of elpd from one pool, by depth (cm), biome and year of sampling."
-    return Table("gains", "Where a structure predicts better", caption, frame, header, cells)
-
-
-def _ages(frame: pd.DataFrame) -> Table:
-    cells = tuple(
-        (
-            label(str(row["structure"])), figures.BIOME_NAMES[str(row["biome"])],
-            str(row["layer_cm"]), _interval(row, "transit_time"), _interval(row, "stock_age"),
-            numbers.percent(row["p_no_age"]),
-        )
-        for _, row in frame.iterrows()
-    )  # fmt: skip
-    header = ("structure", "biome", "depth (cm)", "mean transit time = turnover time (years)",
-              "mean age of the stock (years)", "draws without a mean age")  # fmt: skip
-    caption = (
-        "Typical (median) site of the population at the middle of the layer; ∞: so many of the "
-        "rates are near zero that the stock has no mean age."
-    )
-    return Table("ages", "Ages under each structure", caption, frame, header, cells)
-
-
-def _flows(frame: pd.DataFrame) -> Table:
-    mine = frame[frame["statistic"] == "mean over sites"]
-    cells = tuple(
-        (
-            label(str(row["structure"])), figures.BIOME_NAMES[str(row["biome"])],
-            str(row["layer_cm"]),
-            *(_interval(row, name) for name in ("i_root", "i_bulk", "i_loss", "loss_share")),
-        )
-        for _, row in mine.iterrows()
-    )  # fmt: skip
-    header = ("structure", "biome", "depth (cm)", "I_root", "I_bulk", "I_loss", "I_loss / I_root")
-    caption = (
-        "Mean of six estimates, mean over sites, Mg C ha⁻¹ yr⁻¹; typical sites are in the CSV."
-    )
-    return Table("flows", "Flows under each structure", caption, frame, header, cells)
-
-
-def _interval(row: pd.Series, name: str) -> str:
-    return numbers.with_interval(*(row[f"{name}{end}"] for end in ("_q50", "_q025", "_q975")))

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bayes_rootc.inference.structure_scores import LEAST_STUDIES
 from bayes_rootc.layers import STANDARD_LAYERS
-from bayes_rootc.loss.structures import STACKED, surviving_loss
+from bayes_rootc.loss.structures import surviving_loss
 from bayes_rootc.report import numbers
 from bayes_rootc.report.figures.structures import CRITERIA, label
+from bayes_rootc.spec.structures import REFERENCE, STACKED
+
+N_TOLD = 5
+"""Studies named in the text."""
 
 
 def stacking(comparison: pd.DataFrame) -> dict[str, float]:
@@ -29,12 +34,19 @@ def evidence_sentence(comparison: pd.DataFrame) -> str:
     for criterion, part in comparison.groupby("criterion", sort=False):
         best = part.iloc[0]
         words = CRITERIA[str(criterion)]
-        if best["structure"] == "one_pool":
+        if best["structure"] == REFERENCE:
             found.append(f"{words}: one pool predicts best")
             continue
+        second = part.iloc[1]
         found.append(
             f"{words}: {label(best['structure'])} predicts best, {best['difference']:+.0f} ± "
             f"{best['difference_se']:.0f} from one pool"
+            + (
+                f" and {-second['behind']:+.0f} ± {second['behind_se']:.0f} from "
+                f"{label(second['structure'])}"
+                if second["structure"] != REFERENCE
+                else ""
+            )
         )
     return f"Log predictive density, {'; '.join(found)}."
 
@@ -53,6 +65,28 @@ def surface_sentence(comparison: pd.DataFrame, gains: pd.DataFrame) -> str:
         f"of I_bulk arises, make {row['difference']:+.0f} ± {row['difference_se']:.0f}, deeper "
         f"ones {rest:+.0f}."
     )
+
+
+def concentration_sentence(comparison: pd.DataFrame, gains: pd.DataFrame) -> str:
+    """Say on how many studies, and which, the evidence rests; nothing where there are few."""
+    studies = studies_of_best(comparison, gains)
+    if len(studies) < LEAST_STUDIES:
+        return ""
+    top = studies.nlargest(N_TOLD, "difference")
+    total, layers = studies["difference"].sum(), studies["n_layers"].sum()
+    return (
+        f"It predicts {(studies['difference'] > 0).sum()} of {len(studies)} studies better than "
+        f"one pool; the {N_TOLD} that add most ({', '.join(top['group'].astype(str))}; "
+        f"{top['n_layers'].sum():,} of {layers:,} layers) make {top['difference'].sum():+.0f} of "
+        f"the {total:+.0f}."
+    )
+
+
+def studies_of_best(comparison: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
+    """Differences from one pool by study, of the best structure by the strictest criterion."""
+    best = _strictest(comparison).iloc[0]["structure"]
+    mine = _strictest(gains)
+    return mine[(mine["by"] == "study") & (mine["structure"] == best)]
 
 
 def survival_sentence(flows: pd.DataFrame) -> str:

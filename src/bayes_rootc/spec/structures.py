@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -10,7 +11,8 @@ from bayes_rootc.spec.structure import StructureSection
 from bayes_rootc.spec.turnover import Section
 
 REFERENCE = "one_pool"
-HELD_OUT = ("place", "profile", "study")
+STACKED = "stacked"
+"""Name of the mixture of all candidates."""
 
 
 class StructuresSpec(Section):
@@ -37,4 +39,12 @@ class StructuresSpec(Section):
             )
         if len(self.candidates) == 1:
             raise ValueError("candidates holds one structure only; it must hold two or more")
+        for name in self.candidates:
+            if not re.fullmatch("[a-z0-9_]+", name) or name == STACKED:
+                raise ValueError(
+                    f"candidates.{name!r}: a name must be made of a-z, 0-9 and _, and not be "
+                    f"{STACKED!r}"
+                )
+        if len(set(self.held_out)) < len(self.held_out):
+            raise ValueError(f"held_out = {list(self.held_out)}: names something twice")
         return self
