@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from bayes_rootc.cli.main import main
 from bayes_rootc.errors import RunError
@@ -23,13 +24,16 @@ from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
 from bayes_rootc.loss.structures import stacked_draws, structure_ages, surviving_loss
 from bayes_rootc.report import structures_report as structures_report_module
 from bayes_rootc.report.figures import style
-from bayes_rootc.report.structures_report import Consequences, consequences, structures_report
+from bayes_rootc.report.parts import Report
+from bayes_rootc.report.structures_report import consequences, structures_report
+from bayes_rootc.report.structures_tables import Consequences, structures_tables
 from bayes_rootc.report.structures_text import (
     concentration_sentence,
     evidence_sentence,
     surface_sentence,
     survival_sentence,
 )
+from bayes_rootc.spec.structures import StructuresSpec
 from fake_joint import fake_joint
 from fake_run import fake_run
 from stored_runs import store
@@ -263,6 +267,29 @@ def test_report_says_what_was_found_and_warns(compared: Compared) -> None:
     assert "R-hat of shape is 1.2" in failed.banners[1].sentence
 
 
+@pytest.mark.usefixtures("computed_once")
+def test_fits_to_parts_of_the_data_are_held_to_a_gate_too(compared: Compared) -> None:
+    def with_folds(r_hat: float, divergences: int) -> Report:
+        folds = {"folds_study": {"r_hat_max": r_hat, "divergences": divergences}}
+        state = compared.info["structures"]["gamma"] | folds
+        states = compared.info["structures"] | {"gamma": state}
+        return structures_report(replace(compared, info=compared.info | {"structures": states}))
+
+    assert with_folds(1.02, 3).passed
+    for bad in (with_folds(1.2, 0), with_folds(1.02, 90)):
+        assert not bad.passed
+        assert "gamma, studies held out: R-hat up to 1." in bad.banners[1].sentence
+
+
+def test_studies_that_say_so_are_listed(compared: Compared, found: Consequences) -> None:
+    frame = pointwise()
+    single = frame[frame["criterion"] == "layer"]
+    alone = replace(compared, comparison=compare(single), gains=gains(single))
+    studies = next(t for t in structures_tables(alone, found) if t.name == "studies")
+    assert len(studies.cells) == len(studies.frame) == 12
+    assert studies.cells[0] == ("study 1", "5", "+1.5", "+0.300")
+
+
 def test_report_is_written_from_the_stored_comparison(
     compared: Compared, computed_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,3 +307,31 @@ def test_wrong_folders_are_told(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x", encoding="utf-8")
     with pytest.raises(RunError, match=r"holds other files; choose another folder"):
         refuse_other(tmp_path)
+    (tmp_path / "runs" / "joint").mkdir(parents=True)
+    refuse_other(tmp_path / "runs")
+    (tmp_path / "runs" / "joint" / "run.json").write_text("{}", encoding="utf-8")  # of `fit`
+    with pytest.raises(RunError, match=r"holds other files; choose another folder"):
+        refuse_other(tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"candidates": {"gamma": {"name": "gamma", "shape": 2.0}}}, "candidates.one_pool is miss"),
+        ({"candidates": {"one_pool": {"name": "one_pool"}}}, "must hold two or more"),
+        ({"more": "stacked"}, "candidates.'stacked': a name must be made of a-z"),
+        ({"more": "../../x"}, "candidates.'../../x': a name must be made of a-z"),
+        ({"more": ""}, "candidates.'': a name must be made of a-z"),
+        ({"held_out": ["study", "study"]}, r"held_out = \['study', 'study'\]: names something tw"),
+    ],
+)
+def test_bad_structures_files_are_told(changed: dict[str, Any], message: str) -> None:
+    one: dict[str, Any] = {"name": "one_pool"}
+    gamma = {"name": "gamma", "shape": 2.0}
+    content = {"schema": 1, "model": "structures", "candidates": {"one_pool": one, "gamma": gamma}}
+    if "more" in changed:
+        content["candidates"][changed["more"]] = gamma
+    else:
+        content |= changed
+    with pytest.raises(ValidationError, match=message):
+        StructuresSpec.model_validate(content)

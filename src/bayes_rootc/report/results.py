@@ -33,8 +33,8 @@ from bayes_rootc.report.structures_report import (
     consequences,
     structures_figures,
     structures_report,
-    structures_tables,
 )
+from bayes_rootc.report.structures_tables import structures_tables
 from bayes_rootc.report.write import write_pages, write_report
 
 

@@ -86,7 +86,8 @@ def studies_of_best(comparison: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFra
     """Differences from one pool by study, of the best structure by the strictest criterion."""
     best = _strictest(comparison).iloc[0]["structure"]
     mine = _strictest(gains)
-    return mine[(mine["by"] == "study") & (mine["structure"] == best)]
+    found: pd.DataFrame = mine[(mine["by"] == "study") & (mine["structure"] == best)]
+    return found
 
 
 def survival_sentence(flows: pd.DataFrame) -> str:
