@@ -18,12 +18,12 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bayes_rootc.data.components import Components
-from bayes_rootc.layers import EFFECTS
 from bayes_rootc.mapping.block import CELLS_AT_A_TIME
 from bayes_rootc.mapping.posterior import DRAWN, N_LAYERS, PosteriorEngine
 from bayes_rootc.mapping.statistics import FLOWS, LEAST_ROOT, SHARE, summarise
 from bayes_rootc.models.flows import shares_of
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import EFFECTS
 from benchmarks.common import machine
 
 CELLS, DRAWS, VARIABLES, COMPONENTS, BIOMES, REPEATS = 8192, 500, 27, 9, 9, 3

@@ -33,12 +33,12 @@ from bayes_rootc.inference.gate import summarise
 from bayes_rootc.inference.predictive import flat_draws, layer_means
 from bayes_rootc.inference.recover import recover_theta
 from bayes_rootc.inference.sampling import Draws, read_draws
-from bayes_rootc.layers import BIOME, COVARIATE, LAYER, PROFILE
 from bayes_rootc.models.assemble import Problem
 from bayes_rootc.models.turnover import build_model
 from bayes_rootc.spec.priors import FAMILIES
 from bayes_rootc.spec.turnover import SamplerSection, TurnoverSpec
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import BIOME, COVARIATE, LAYER, PROFILE
 from benchmarks.common import default_problem, machine
 
 HELP = "effective draws a second: quadrature beside the textbook's latent model"

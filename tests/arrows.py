@@ -19,6 +19,7 @@ FACADE = "__init__"
 LEVELS = (
     ("errors",),
     ("units", "layers", "files", "version", "plugins"),
+    ("variables",),
     ("spec",),
     ("radiocarbon", "learning"),
     ("data",),

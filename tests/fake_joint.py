@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayes_rootc.layers import BIOME_KEYS, EFFECTS, STANDARD_LAYERS, VARIABLES, depth_basis
+from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, depth_basis
 from bayes_rootc.models.flows import biome_flows
+from bayes_rootc.variables import EFFECTS, VARIABLES
 from fake_run import _attributes, _forward
 
 COMPONENTS = ("climate 1", "climate 2", "soil 1", "topography 1")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayes_rootc.layers import BIOME_KEYS, STANDARD_EDGES_CM, STANDARD_LAYERS, VARIABLES
+from bayes_rootc.layers import BIOME_KEYS, STANDARD_EDGES_CM, STANDARD_LAYERS
+from bayes_rootc.variables import VARIABLES
 
 ZONES = ("NHZone1", "NHZone2", "NHZone3", "SHZone3", "SHZone12")
 TRUTH: dict[str, Any] = {

@@ -18,9 +18,10 @@ from bayes_rootc.inference import store
 from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
 from bayes_rootc.inference.gate import POPULATION, judge, population, summarise
 from bayes_rootc.inference.store import load_run, read_tree, write_tree
-from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, VARIABLES
+from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
 from bayes_rootc.spec.load import spec_hash
 from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.variables import VARIABLES
 
 GROUPS = {
     "prior", "prior_predictive", "posterior", "posterior_predictive", "log_likelihood",

@@ -23,7 +23,7 @@ from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
 from bayes_rootc.inference.learned_folder import open_learned, open_learner
 from bayes_rootc.inference.run_folder import RunFolder, read_certificate, read_inputs
 from bayes_rootc.inference.store import load_run
-from bayes_rootc.layers import BIOME_KEYS, EFFECTS, STANDARD_LAYERS, VARIABLES
+from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
 from bayes_rootc.report import write
 from bayes_rootc.report.figures import style
 from bayes_rootc.report.figures.flow_catalogue import LOSS_FIGURES
@@ -32,6 +32,7 @@ from bayes_rootc.report.loss_columns import LOSS_TABLES
 from bayes_rootc.spec.learning import TARGETS
 from bayes_rootc.spec.load import dump_spec, load_spec, parse_spec, spec_hash
 from bayes_rootc.spec.locate import find_model
+from bayes_rootc.variables import EFFECTS, VARIABLES
 
 Capture = pytest.CaptureFixture[str]
 

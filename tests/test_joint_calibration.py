@@ -17,10 +17,11 @@ from bayes_rootc.data.world_truth import DEFAULT_TRUTH
 from bayes_rootc.inference.flow_derive import biome_level, label
 from bayes_rootc.inference.kinds import FLOW
 from bayes_rootc.inference.sampling import compile_model, sample
-from bayes_rootc.layers import BIOME_KEYS, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.models.flow_problem import assemble_flow
 from bayes_rootc.spec.joint import JointSpec
 from bayes_rootc.spec.load import dump_spec, load_spec, parse_spec
+from bayes_rootc.variables import EFFECTS
 from true_flows import true_flows
 
 WORLDS = 30

@@ -14,10 +14,11 @@ from bayes_rootc.data.joint_world import simulate_inputs
 from bayes_rootc.data.world_truth import DEFAULT_TRUTH
 from bayes_rootc.errors import DataError
 from bayes_rootc.inference.flow_levels import density_log_likelihood, record_residuals, site_level
-from bayes_rootc.layers import BIOME_KEYS, BIOMES, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS, BIOMES
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow
 from bayes_rootc.spec.load import load_spec
 from bayes_rootc.spec.locate import find_model
+from bayes_rootc.variables import EFFECTS
 from true_flows import true_draws, true_flows
 
 QUIET = {name: 0.0 for name in DEFAULT_TRUTH if name.startswith(("sigma_place", "tau"))} | {

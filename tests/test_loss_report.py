@@ -13,7 +13,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import BIOME_KEYS, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.loss.tables import letter_table
 from bayes_rootc.report import answer, flow_tables, loss_tables
 from bayes_rootc.report.comparison import comparison_table
@@ -31,6 +31,7 @@ from bayes_rootc.report.parts import Report, make_table
 from bayes_rootc.report.sensitivity import with_sensitivity
 from bayes_rootc.report.stored import has
 from bayes_rootc.report.study import UNKNOWN
+from bayes_rootc.variables import EFFECTS
 from fake_joint import COMPONENTS, fake_joint
 from fake_run import fake_diagnostics
 from test_report import Page

@@ -13,7 +13,7 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import BIOME_KEYS, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.loss.sites import site_flows
 from bayes_rootc.mapping import prepare
 from bayes_rootc.mapping.block import done_path, open_map, store_path
@@ -24,6 +24,7 @@ from bayes_rootc.mapping.run import MapRun, make_maps
 from bayes_rootc.mapping.statistics import FLOWS
 from bayes_rootc.mapping.store import DEPTHS, open_store
 from bayes_rootc.models.flows import shares_of
+from bayes_rootc.variables import EFFECTS
 from map_worlds import grid, joint_run, same_files, spec_of, store_joint, store_learning
 
 Q = (0.025, 0.5, 0.975)

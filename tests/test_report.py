@@ -380,7 +380,8 @@ def test_markup_escapes_by_default() -> None:
         (123456.0, "123,000"),
         (-0.012345, "-0.0123"),
         (1.2e-5, "1.2e-05"),
-        (float("inf"), NOT_AVAILABLE),
+        (float("inf"), "∞"),
+        (float("nan"), NOT_AVAILABLE),
         (None, NOT_AVAILABLE),
     ],
 )

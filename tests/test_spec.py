@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayes_rootc.errors import SpecError
-from bayes_rootc.layers import VARIABLES, depth_basis
+from bayes_rootc.layers import depth_basis
 from bayes_rootc.spec import locate
 from bayes_rootc.spec.explain import (
     HUMAN_SCALES,
@@ -27,6 +27,7 @@ from bayes_rootc.spec.load import dump_spec, load_spec, parse_spec, spec_hash
 from bayes_rootc.spec.locate import find_model, packaged_models
 from bayes_rootc.spec.priors import FAMILIES, frozen, interval
 from bayes_rootc.spec.turnover import HalfNormal, LogNormal, Normal, TurnoverSpec
+from bayes_rootc.variables import VARIABLES
 
 MODEL = Path(__file__).parents[1] / "models" / "turnover.toml"
 CONTENT = tomllib.loads(MODEL.read_text(encoding="utf-8"))

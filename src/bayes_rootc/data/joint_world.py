@@ -107,7 +107,7 @@ def simulate_inputs(
     truth : mapping, optional
         Population parameters that differ from :data:`~bayes_rootc.data.world_truth.DEFAULT_TRUTH`;
         ``gamma_k`` and its like map components (those not named get 0), or are drawn;
-        ``biome_correlation`` is a matrix over :data:`bayes_rootc.layers.EFFECTS`.
+        ``biome_correlation`` is a matrix over :data:`bayes_rootc.variables.EFFECTS`.
     empty : tuple of pairs (table, biome number)
         Biomes that a table (``layers``, ``npp``, ``roots``) lacks.
 
@@ -115,7 +115,7 @@ def simulate_inputs(
     -------
     Inputs
         ``truth`` holds population parameters, effects and slopes of the biomes by the names of
-        :data:`bayes_rootc.layers.VARIABLES`.
+        :data:`bayes_rootc.variables.VARIABLES`.
 
     Raises
     ------

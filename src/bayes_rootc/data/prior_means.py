@@ -11,8 +11,8 @@ import pandas as pd
 
 from bayes_rootc.data.inputs import Inputs, data_hash_of
 from bayes_rootc.errors import DataError, RunError
-from bayes_rootc.layers import EFFECTS
 from bayes_rootc.spec.joint import PriorMeansSection
+from bayes_rootc.variables import EFFECTS
 
 TABLE, CERTIFICATE = "prior_means.csv", "learning.json"
 """Files of a learning run: predictions by place, and what they were learned from."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bayes_rootc.errors import DataError
-from bayes_rootc.layers import BIOME_KEYS, CORRELATION, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import CORRELATION, EFFECTS
 
 DEFAULT_TRUTH: dict[str, float] = {
     "alpha_k": -6.6, "sigma_biome_k": 0.37, "sigma_gamma_k": 0.1,

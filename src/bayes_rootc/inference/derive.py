@@ -25,11 +25,12 @@ from bayes_rootc.inference.predictive import (
     shape_place,
 )
 from bayes_rootc.inference.sampling import Draws
-from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS, VARIABLES
+from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
 from bayes_rootc.models.assemble import LayerLikelihood, Problem
 from bayes_rootc.models.shape_knots import shape_draws
 from bayes_rootc.spec.load import Spec
 from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.variables import VARIABLES
 
 PRIOR_DRAWS = 2000
 PRIOR_PREDICTIVE_DRAWS = 200

@@ -21,17 +21,7 @@ from bayes_rootc.inference.flow_levels import (
 )
 from bayes_rootc.inference.predictive import flat_draws, layer_log_likelihood, shape_place
 from bayes_rootc.inference.sampling import Draws
-from bayes_rootc.layers import (
-    BIOME_KEYS,
-    CHAIN,
-    COMPONENT,
-    CORRELATION,
-    DRAW,
-    EFFECT,
-    EFFECT_OTHER,
-    GRID_COMPONENT,
-    STANDARD_LAYERS,
-)
+from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION, correlation_matrix
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.models.flows import biome_flows
@@ -40,6 +30,15 @@ from bayes_rootc.spec.parameters import population_priors
 from bayes_rootc.spec.priors import frozen
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import (
+    CHAIN,
+    COMPONENT,
+    CORRELATION,
+    DRAW,
+    EFFECT,
+    EFFECT_OTHER,
+    GRID_COMPONENT,
+)
 
 CHUNK = 500
 """Draws whose site levels are in memory at a time."""

@@ -10,11 +10,12 @@ import pandas as pd
 import xarray as xr
 
 from bayes_rootc.inference.learning_tables import place_features, with_depths
-from bayes_rootc.layers import CHAIN, DRAW, DRAW_KEPT, STANDARD_EDGES_CM, STANDARD_LAYERS
+from bayes_rootc.layers import STANDARD_EDGES_CM, STANDARD_LAYERS
 from bayes_rootc.learning.cross import FinalModel
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.models.flows import basis_integral
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import CHAIN, DRAW, DRAW_KEPT
 
 
 def harmonised_uptake(problem: FlowProblem, run: xr.DataTree, final: FinalModel) -> pd.DataFrame:

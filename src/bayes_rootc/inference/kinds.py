@@ -14,7 +14,6 @@ from bayes_rootc.inference.derive import build_tree
 from bayes_rootc.inference.flow_derive import biome_level, build_flow_tree, label
 from bayes_rootc.inference.gate import population
 from bayes_rootc.inference.sampling import Draws
-from bayes_rootc.layers import CORRELATION
 from bayes_rootc.models.assemble import Problem, assemble
 from bayes_rootc.models.design import Design
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow
@@ -22,6 +21,7 @@ from bayes_rootc.radiocarbon.table import Input
 from bayes_rootc.spec.load import Spec
 from bayes_rootc.spec.parameters import population_priors
 from bayes_rootc.spec.turnover import SamplerSection, TurnoverSpec
+from bayes_rootc.variables import CORRELATION
 
 GATED_FLOWS = ("i_loss_total_mean", "i_loss_total_typical")
 """Biome-level results that must have converged like the parameters they come from."""

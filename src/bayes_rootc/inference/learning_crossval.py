@@ -37,7 +37,6 @@ from bayes_rootc.inference.predictive import (
 )
 from bayes_rootc.inference.sampling import Draws, compile_model, sample
 from bayes_rootc.inference.scores import Predictive, clustered_error, from_draws, score
-from bayes_rootc.layers import CHAIN, DRAW_KEPT
 from bayes_rootc.learning.cross import Elsewhere, FinalModel, cross_predict
 from bayes_rootc.learning.folds import block_names
 from bayes_rootc.learning.table import LearningTable
@@ -48,6 +47,7 @@ from bayes_rootc.spec.learning import LearningSpec
 from bayes_rootc.spec.load import parse_spec
 from bayes_rootc.spec.turnover import SamplerSection, TurnoverSpec
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import CHAIN, DRAW_KEPT
 
 Say = Callable[[str], None]
 

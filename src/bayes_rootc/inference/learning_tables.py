@@ -11,11 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_rootc.errors import DataError
-from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW_KEPT
+from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.learning.table import LearningTable
 from bayes_rootc.models.design import Index
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import CHAIN, DRAW_KEPT
 
 REFERENCE_THICKNESS_CM = 10.0
 """Of the layer about the reference depth for which prior means are predicted."""

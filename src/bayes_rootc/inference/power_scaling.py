@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_rootc.files import replacing
-from bayes_rootc.layers import CHAIN, CORRELATION, DRAW
+from bayes_rootc.variables import CHAIN, CORRELATION, DRAW
 
 THRESHOLD = 0.05
 """Of power scaling: below it, priors (likelihood) hardly move the posterior [1]_.

@@ -14,8 +14,8 @@ import xarray as xr
 from bayes_rootc.errors import RunError, SamplingError, SamplingInterrupted, WriteError
 from bayes_rootc.inference.progress import Progress
 from bayes_rootc.inference.store import read_tree, write_tree
-from bayes_rootc.layers import CHAIN, DRAW
 from bayes_rootc.spec.turnover import SamplerSection
+from bayes_rootc.variables import CHAIN, DRAW
 
 INTERNAL = ("__", "_multiple", "_reduced")
 """Endings of variables that exist for the sampler's sake only."""

@@ -11,16 +11,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.layers import (
-    LAYER,
-    NPP_SITE,
-    PLACE,
-    PROFILE,
-    depth_basis,
-)
+from bayes_rootc.layers import depth_basis
 from bayes_rootc.loss.joint import read_joint
 from bayes_rootc.models.flows import bulk_variance
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import LAYER, NPP_SITE, PLACE, PROFILE
 
 
 def r2_table(run: xr.DataTree) -> pd.DataFrame:

@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import BIOME_KEYS, CHAIN, DRAW, DRAW_KEPT, EFFECT_OF, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import CHAIN, DRAW, DRAW_KEPT, EFFECT_OF, EFFECTS
 
 SCALARS = (
     "kappa", "sigma_place_k", "sigma_profile_k", "tau_k", "sigma_place_rho", "sigma_profile_rho",

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import LAYER, STANDARD_LAYERS
+from bayes_rootc.layers import STANDARD_LAYERS
 from bayes_rootc.loss.joint import Joint
 from bayes_rootc.models.flows import EDGES, basis_integral
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import LAYER
 
 Index = NDArray[np.intp]
 

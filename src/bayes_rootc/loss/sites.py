@@ -16,11 +16,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import NPP_SITE, PLACE, PROFILE, ROOT_PROFILE, STANDARD_LAYERS
+from bayes_rootc.layers import STANDARD_LAYERS
 from bayes_rootc.loss.joint import Joint, read_joint
 from bayes_rootc.loss.observed import observed_bulk
 from bayes_rootc.models.flows import EDGES, basis_integral, root_shares
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import NPP_SITE, PLACE, PROFILE, ROOT_PROFILE
 
 Index = NDArray[np.intp]
 SITES_AT_A_TIME = 100

@@ -13,19 +13,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.layers import (
-    BIOME_KEYS,
-    CHAIN,
-    DRAW,
-    DRAW_KEPT,
-    SHAPE,
-    SHAPE_SLOPE,
-    STANDARD_LAYERS,
-)
+from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
 from bayes_rootc.loss.estimates import MEAN_OF_ALL, Summary, all_site_flows, summarise
 from bayes_rootc.loss.tables import loss_table, summary_of
-from bayes_rootc.spec.structures import STACKED
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import CHAIN, DRAW, DRAW_KEPT, SHAPE, SHAPE_SLOPE, STACKED
 
 
 def structure_flows(runs: Mapping[str, xr.DataTree], weights: Mapping[str, float]) -> pd.DataFrame:

@@ -9,9 +9,9 @@ import numpy as np
 
 from bayes_rootc.errors import WriteError
 from bayes_rootc.files import replacing
-from bayes_rootc.layers import STANDARD_LAYER
 from bayes_rootc.mapping.cube import CRS
 from bayes_rootc.mapping.store import LAT, LON, QUANTILE, open_store
+from bayes_rootc.variables import STANDARD_LAYER
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from bayes_rootc.data.components import PRIOR_GROUP, Components
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import CHAIN, COMPONENT, DRAW, EFFECTS, STANDARD_LAYERS, VARIABLE
+from bayes_rootc.layers import STANDARD_LAYERS
 from bayes_rootc.loss.joint import reference_depth, require_joint
 from bayes_rootc.mapping.statistics import Values
 from bayes_rootc.models.flows import EDGES, basis_integral, bulk_variance
 from bayes_rootc.units import MG_PER_HA, Floats
+from bayes_rootc.variables import CHAIN, COMPONENT, DRAW, EFFECTS, VARIABLE
 
 N_LAYERS = len(STANDARD_LAYERS)
 SCALARS = (

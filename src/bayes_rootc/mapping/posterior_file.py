@@ -10,8 +10,8 @@ import numpy as np
 from bayes_rootc.data.components import Components
 from bayes_rootc.errors import RunError
 from bayes_rootc.files import DAMAGED, read_arrays, replacing
-from bayes_rootc.layers import EFFECTS
 from bayes_rootc.mapping.posterior import DRAWN, PosteriorEngine
+from bayes_rootc.variables import EFFECTS
 
 PLAIN = ("a_ratio", "bulk_length", "limits")
 TEXTS = ("names", "groups", "variables", "log")

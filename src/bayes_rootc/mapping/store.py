@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_rootc.errors import WriteError
-from bayes_rootc.layers import MAX_DEPTH_CM, STANDARD_LAYER, STANDARD_LAYERS
+from bayes_rootc.layers import MAX_DEPTH_CM, STANDARD_LAYERS
 from bayes_rootc.mapping.cube import CRS, Block, Cube
 from bayes_rootc.mapping.statistics import FLOWS, P_NEGATIVE, SHARE
+from bayes_rootc.variables import STANDARD_LAYER
 
 if TYPE_CHECKING:
     import xarray as xr

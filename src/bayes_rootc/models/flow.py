@@ -15,7 +15,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, EFFECT_OF, GRID_COMPONENT, PROFILE
+from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.models import effects
 from bayes_rootc.models.effects import data_weight, normal_effects, variable
 from bayes_rootc.models.flow_levels import flow_shape, layer_biome, site_levels
@@ -23,6 +23,7 @@ from bayes_rootc.models.flow_problem import FlowProblem, density_terms
 from bayes_rootc.models.grouped_op import grouped_normal
 from bayes_rootc.models.layer_potential import SampledShape, layer_potential
 from bayes_rootc.spec.priors import frozen
+from bayes_rootc.variables import BIOME, COMPONENT, EFFECT_OF, GRID_COMPONENT, PROFILE
 
 
 @dataclass
@@ -45,7 +46,7 @@ def build_flow_model(problem: FlowProblem) -> pm.Model:
     Returns
     -------
     pymc.Model
-        Variables by the names of :data:`bayes_rootc.layers.VARIABLES`, such as ``a_bnpp``
+        Variables by the names of :data:`bayes_rootc.variables.VARIABLES`, such as ``a_bnpp``
         (biome) and ``slopes_k`` (biome, component); those ending in ``_multiple`` are the
         sampler's own.
     """

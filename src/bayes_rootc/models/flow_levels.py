@@ -9,7 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_rootc.data.components import PRIOR_GROUP
-from bayes_rootc.layers import BIOME, BIOME_KEYS, COMPONENT, GRID_COMPONENT
+from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.models import effects
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION
 from bayes_rootc.models.design import Index
@@ -23,6 +23,7 @@ from bayes_rootc.models.effects import (
 from bayes_rootc.models.flow_problem import FlowProblem
 from bayes_rootc.models.layer_potential import SampledShape, sampled_shape
 from bayes_rootc.spec.parameters import population_priors
+from bayes_rootc.variables import BIOME, COMPONENT, GRID_COMPONENT
 
 
 def flow_shape(problem: FlowProblem) -> SampledShape | None:

@@ -12,7 +12,7 @@ from bayes_rootc.data.components import Components, add_predictions, learn_compo
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.prior_means import prior_column
 from bayes_rootc.errors import DataError
-from bayes_rootc.layers import BIOME_KEYS, EFFECT_OF, EFFECTS
+from bayes_rootc.layers import BIOME_KEYS
 from bayes_rootc.models.assemble import LayerLikelihood, layer_likelihood
 from bayes_rootc.models.design import LAYERS_A_PROFILE_TO_CENTRE, PROFILES_TO_CENTRE, Index
 from bayes_rootc.models.flow_design import (
@@ -32,6 +32,7 @@ from bayes_rootc.spec.joint import Block, FlowModel
 from bayes_rootc.spec.priors import Prior
 from bayes_rootc.spec.turnover import TurnoverSpec
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import EFFECT_OF, EFFECTS
 
 SITES_TO_NEST = 20
 """With fewer sites of two or more profiles, the spread of sites cannot be told from theirs."""

@@ -153,7 +153,7 @@ def biome_flows(
     Parameters
     ----------
     draws : mapping
-        Parameters by the names of :data:`bayes_rootc.layers.VARIABLES`; draws first: scalars
+        Parameters by the names of :data:`bayes_rootc.variables.VARIABLES`; draws first: scalars
         (S,), effects of biomes (S, B), slopes (S, B, C). Whatever a missing block would give is
         left out; a spread or slopes that the model lacks count as 0.
     mean : ndarray, shape (B, C)

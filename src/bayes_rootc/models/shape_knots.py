@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_rootc.layers import SHAPE, SHAPE_SLOPE
 from bayes_rootc.radiocarbon.quadrature import Nodes, compress
 from bayes_rootc.radiocarbon.table import ForwardTable, ShapeTable, log_likelihood_grid
 from bayes_rootc.spec.structure import SHAPES
 from bayes_rootc.units import Floats
+from bayes_rootc.variables import SHAPE, SHAPE_SLOPE
 
 USUAL_LN_K, LN_K_SPREAD = -6.0, 2.0
 """About where ln k of soil layers lies, to weigh the solutions of a layer."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pymc as pm
 
-from bayes_rootc.layers import BIOME, COVARIATE, LAYER, PROFILE
 from bayes_rootc.models.assemble import LayerLikelihood
 from bayes_rootc.models.design import Design
 from bayes_rootc.models.layer_potential import layer_potential, sampled_shape
 from bayes_rootc.spec.priors import FAMILIES, Prior
 from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.variables import BIOME, COVARIATE, LAYER, PROFILE
 
 
 def build_model(spec: TurnoverSpec, design: Design, likelihood: LayerLikelihood) -> pm.Model:

@@ -11,7 +11,6 @@ import pandas as pd
 import xarray as xr
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import LAYER, NPP_SITE, PLACE, PROFILE, ROOT_PROFILE
 from bayes_rootc.report import numbers
 from bayes_rootc.report.content import banners_of, certificate_of
 from bayes_rootc.report.figures.compared import draw
@@ -19,6 +18,7 @@ from bayes_rootc.report.kinds import kind_of
 from bayes_rootc.report.parts import Banner, Picture, Report, Table, drawn
 from bayes_rootc.report.stored import group, labels
 from bayes_rootc.report.write import write_pages
+from bayes_rootc.variables import LAYER, NPP_SITE, PLACE, PROFILE, ROOT_PROFILE
 
 ENDS = (0.05, 0.5, 0.95)
 OF_DATA = {LAYER, PROFILE, PLACE, NPP_SITE, ROOT_PROFILE}

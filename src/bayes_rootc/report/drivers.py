@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.layers import GRID_COMPONENT
 from bayes_rootc.report.stored import (
     Floats,
     biome_name,
@@ -18,6 +17,7 @@ from bayes_rootc.report.stored import (
     labels,
     variable,
 )
+from bayes_rootc.variables import GRID_COMPONENT
 
 DEPTH = "depth"
 TYPICAL_BIOME = "typical biome"

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.layers import EFFECTS
 from bayes_rootc.report import numbers
 from bayes_rootc.report.answer import answer_table, distance_sentence, parts_sentence
 from bayes_rootc.report.comparison import COMPARED
@@ -26,6 +25,7 @@ from bayes_rootc.report.stored import (
     origin_of,
 )
 from bayes_rootc.report.tables import dropped_table, smallest_ess
+from bayes_rootc.variables import EFFECTS
 
 _SIZES = {
     "layer": "layers",

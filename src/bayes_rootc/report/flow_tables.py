@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.layers import BIOME_KEYS, EFFECTS, MAX_DEPTH_CM, STANDARD_EDGES_CM, depth_basis
+from bayes_rootc.layers import BIOME_KEYS, MAX_DEPTH_CM, STANDARD_EDGES_CM, depth_basis
 from bayes_rootc.report.stored import (
     Floats,
     biome_name,
@@ -20,6 +20,7 @@ from bayes_rootc.report.stored import (
     variable,
 )
 from bayes_rootc.report.tables import FROM_DATA, FROM_POPULATION, basis_of, summary, without_empty
+from bayes_rootc.variables import EFFECTS
 
 AVERAGES = {"mean": "mean of the population", "typical": "typical site of the population"}
 FLOWS = ("i_root", "i_bulk", "i_loss")

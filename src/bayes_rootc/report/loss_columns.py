@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bayes_rootc.layers import EFFECTS
 from bayes_rootc.report import flow_tables, loss_tables, numbers, sources
 from bayes_rootc.report.columns import Column, Interval, TableRecord, WithTitle
 from bayes_rootc.report.comparison import comparison_table
+from bayes_rootc.variables import EFFECTS
 
 ALL_BLOCKS = tuple(f"posterior/a_{name}" for name in EFFECTS)
 """What a run must hold so that losses follow from it."""

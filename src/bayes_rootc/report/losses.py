@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_rootc.layers import EFFECT_OF
 from bayes_rootc.loss.estimates import ESTIMATES, FLOWS, all_site_flows, summarise
 from bayes_rootc.loss.sites import SiteFlows
 from bayes_rootc.loss.tables import depth_table, loss_table
 from bayes_rootc.report.stored import Floats, has
+from bayes_rootc.variables import EFFECT_OF
 
 LOSSES, DEPTHS, DENSITIES = "_losses", "_depth_shares", "_densities"
 """Groups that :func:`with_losses` adds; a stored run has none of them."""

@@ -14,7 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_rootc.errors import RunError
-from bayes_rootc.layers import BIOMES, GRID_COMPONENT, STANDARD_EDGES_CM, STANDARD_LAYERS, VARIABLES
+from bayes_rootc.layers import BIOMES, STANDARD_EDGES_CM, STANDARD_LAYERS
+from bayes_rootc.variables import GRID_COMPONENT, VARIABLES
 
 Floats = NDArray[np.float64]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bayes_rootc.inference.structures_folder import Compared
-from bayes_rootc.layers import VARIABLES
 from bayes_rootc.report import numbers
 from bayes_rootc.report.figures import structures as figures
 from bayes_rootc.report.figures.structures import CRITERIA, label
 from bayes_rootc.report.parts import Table
 from bayes_rootc.report.structures_text import studies_of_best
+from bayes_rootc.variables import VARIABLES
 
 N_SHOWN = 8
 """Studies shown at either end."""

@@ -9,7 +9,8 @@ from bayes_rootc.layers import STANDARD_LAYERS
 from bayes_rootc.loss.structures import surviving_loss
 from bayes_rootc.report import numbers
 from bayes_rootc.report.figures.structures import CRITERIA, label
-from bayes_rootc.spec.structures import REFERENCE, STACKED
+from bayes_rootc.spec.structures import REFERENCE
+from bayes_rootc.variables import STACKED
 
 N_TOLD = 5
 """Studies named in the text."""

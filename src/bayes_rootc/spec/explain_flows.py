@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bayes_rootc.layers import EFFECT_OF
 from bayes_rootc.spec.explain import INTERVAL_MASS, prior_lines, section_lines
 from bayes_rootc.spec.joint import FlowModel, JointSpec
 from bayes_rootc.spec.load import dump_spec, spec_hash
 from bayes_rootc.spec.parameters import OWN_NAMES, population_priors
 from bayes_rootc.spec.priors import interval
+from bayes_rootc.variables import EFFECT_OF
 
 
 @dataclass(frozen=True)

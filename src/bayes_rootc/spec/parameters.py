@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bayes_rootc.layers import EFFECT_OF
 from bayes_rootc.spec.joint import FlowModel
 from bayes_rootc.spec.priors import Prior
+from bayes_rootc.variables import EFFECT_OF
 
 OWN_NAMES = (
     "bd_intercept", "bd_slope", "bd_depth", "tau_bd", "kappa",

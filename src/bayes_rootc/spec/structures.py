@@ -9,10 +9,9 @@ from pydantic import Field, model_validator
 
 from bayes_rootc.spec.structure import StructureSection
 from bayes_rootc.spec.turnover import Section
+from bayes_rootc.variables import STACKED
 
 REFERENCE = "one_pool"
-STACKED = "stacked"
-"""Name of the mixture of all candidates."""
 
 
 class StructuresSpec(Section):

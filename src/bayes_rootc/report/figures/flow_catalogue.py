@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from bayes_rootc.layers import EFFECTS
 from bayes_rootc.report.figures import (
     coefficients,
     flow_depth,
@@ -15,6 +14,7 @@ from bayes_rootc.report.figures import (
 )
 from bayes_rootc.report.figures.catalogue import FIGURES
 from bayes_rootc.report.figures.record import FigureRecord
+from bayes_rootc.variables import EFFECTS
 
 _ALL_BLOCKS = tuple(f"posterior/a_{name}" for name in EFFECTS)
 _COMPONENTS = ("constant_data/components", "constant_data/component_loadings")
