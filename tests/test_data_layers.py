@@ -581,3 +581,52 @@ def test_long_lists_of_implausible_rows_are_cut_in_the_text_only(tmp_path: Path)
     report = check_layers(written(tmp_path, table_text(rows)))
     assert "and 5 more (all with --json)" in report.text()
     assert len(report.as_dict()["implausible"]) == 25
+
+
+UNITS = {
+    "depths in m": (
+        [{"bottom_cm": "0.1"}, {"top_cm": "0.1", "bottom_cm": "0.3", "delta14c": "-120"}],
+        "column bottom_cm: no layer reaches below 0.3 cm; depths are wanted in cm, not m",
+    ),
+    "errors as fraction modern": (
+        [{"delta14c_err": "0.003"}, DEEPER | {"delta14c_err": "0.004"}],
+        "column delta14c_err: no error is above 0.004 ‰",
+    ),
+    "carbon as a fraction": (
+        [{"pct_c": "0.031"}, DEEPER | {"pct_c": "0.012"}],
+        "column pct_c: no layer has more than 0.031 %",
+    ),
+    "precipitation in cm": (
+        [{"map": "95"}, DEEPER | {"map": "95"}],
+        "column map: a forest with 95 mm of precipitation a year; it is wanted in mm",
+    ),
+    "overlap": (
+        [{}, DEEPER | {"top_cm": "5"}],
+        "layers that begin above the bottom of another one of their profile: 1, in 1 of the "
+        "profiles (P1)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNITS)
+def test_values_of_another_unit_are_told(tmp_path: Path, case: str) -> None:
+    rows, expected = UNITS[case]
+    notes = check_layers(written(tmp_path, table_text(rows))).as_dict()["notes"]
+    assert [note for note in notes if note.startswith(expected)] != []
+
+
+def test_sound_layers_raise_no_doubt(tmp_path: Path) -> None:
+    rows = [{"delta14c_err": "3", "pct_c": "3.1", "map": "950"},
+            DEEPER | {"delta14c_err": "4", "pct_c": "0.4", "map": "950"}]  # fmt: skip
+    assert check_layers(written(tmp_path, table_text(rows))).as_dict()["notes"] == []
+
+
+def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
+    rows = [{"d14c_sd": "3", "C_percent": "3.1", "colour": "brown"}]
+    report = check_layers(written(tmp_path, table_text(rows)))
+    assert (
+        "note: columns that are not read: d14c_sd (did you mean delta14c_err?), C_percent (did you "
+        "mean pct_c?), colour"
+    ) in report.text()
+    many = [{f"extra{i}": "1" for i in range(tidy.N_TOLD + 5)}]
+    assert check_layers(written(tmp_path, table_text(many))).text().endswith("extra11, and 5 more")

@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report and print where it is; the exit code is 0 even if the gate failed."""
     from bayes_rootc.cli.stored_run import load, say_if_partial
+    from bayes_rootc.errors import RunError
     from bayes_rootc.plugins import import_plugins
     from bayes_rootc.report.results import MAPS, RUN, what_is_in, write_results
     from bayes_rootc.report.sensitivity import with_sensitivity
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
 
     import_plugins(args.plugin)
     held = what_is_in(args.run)
+    if args.compare is not None and held != RUN:
+        raise RunError(f"{args.run}: holds no fit; --compare sets two fits side by side")
     # Maps are their own folder's: their report stands beside them unless another place is named.
     default = args.run if held == MAPS else Path("reports") / args.run.resolve().name
     folder = args.output or default

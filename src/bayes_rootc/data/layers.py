@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pandas as pd
 
 from bayes_rootc.data.duplicates import IDENTITY, copies
 from bayes_rootc.data.table_data import Drop, TableData, table_hash
-from bayes_rootc.data.validate import AtmosphereMax, implausible, impossible
+from bayes_rootc.data.validate import AtmosphereMax, doubts, implausible, impossible
 from bayes_rootc.errors import DataError
 from bayes_rootc.spec.turnover import DataSection
 
@@ -57,7 +58,13 @@ def _duplicates(raw: pd.DataFrame, select: DataSection) -> pd.Series:
     return (marked | same) & (not select.keep_duplicates)
 
 
+def _left_out(raw: pd.DataFrame, select: DataSection) -> pd.Series:
+    entry = raw["entry"].astype(str)
+    return entry.map(lambda name: any(fnmatchcase(name, one) for one in select.leave_out))
+
+
 REASONS = (
+    Reason("left_out", "data set left out (data.leave_out)", _left_out),
     Reason("no_delta14c", "no Δ14C", _missing("delta14c")),
     Reason("no_sample_year", "no sample year", _missing("sample_year")),
     Reason("no_place", "no latitude or longitude", _missing("lat", "lon")),
@@ -113,6 +120,7 @@ def build_layers(
     select: DataSection,
     atmosphere_max: AtmosphereMax | None = None,
     truth: dict[str, Any] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> TableData:
     """Validate raw rows and select the layers that enter a fit.
 
@@ -133,6 +141,8 @@ def build_layers(
         :func:`bayes_rootc.radiocarbon.atmosphere.maximum_before`.
     truth : dict, optional
         Parameters of a simulated world, passed on.
+    notes : tuple of str
+        What the reader has to say, passed on.
 
     Returns
     -------
@@ -155,8 +165,8 @@ def build_layers(
         atmosphere_max = maximum_before
     raw = raw.sort_values("row", kind="stable").reset_index(drop=True)
     raw["lon"] = raw["lon"].where(raw["lon"] <= 180.0, raw["lon"] - 360.0)
-    raw, notes = _one_biome_per_profile(raw)
-    notes += _guessed_biomes(raw)
+    raw, changed = _one_biome_per_profile(raw)
+    notes += changed + _guessed_biomes(raw)
     kept, drops = _select(raw, select)
     listed = implausible(kept, atmosphere_max)
     if not select.keep_implausible and len(listed):
@@ -164,8 +174,8 @@ def build_layers(
         kept = kept[~kept["row"].isin(listed["row"])]
         listed = listed.iloc[:0]
     kept, filled = _without_filled(kept, select)
-    notes += filled
     table = _typed(kept)
+    notes += filled + doubts(table)
     return TableData(
         table=table,
         source=source,

@@ -52,13 +52,13 @@ def read_layers(
     """
     check_file(location.layers)
     reader = detect(location.layers) if format is None else reader_named(format)
-    raw = reader.read(location.layers, location.folder)
     return build_layers(
-        raw,
+        reader.read(location.layers, location.folder),
         source=location.source,
         origin=str(location.layers),
         format=reader.name,
         select=select,
+        notes=reader.notes(location.layers),
     )
 
 

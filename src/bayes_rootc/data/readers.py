@@ -43,12 +43,15 @@ class Reader:
         Path → whether the file is in this format; looks at the start of the file only.
     read : callable
         Path and data folder (or None) → frame with :data:`RAW_COLUMNS`.
+    notes : callable
+        Path → what the user should know of how the file is read.
     """
 
     name: str
     text: str
     matches: Callable[[Path], bool]
     read: Callable[[Path, Path | None], pd.DataFrame]
+    notes: Callable[[Path], tuple[str, ...]] = lambda _: ()
 
 
 def _lazy(target: str) -> Callable[..., Any]:
@@ -69,6 +72,7 @@ READERS: dict[str, Reader] = {
             "biome; optional delta14c_err, mat, map and others",
             _lazy("tidy:matches"),
             _lazy("tidy:read"),
+            _lazy("tidy:unused"),
         ),
         Reader(
             "he2016",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,9 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
 }
 """Our name → names in a header, in any case."""
 
+TO_FILL_IN = ("delta14c_err", "pct_c", "bulk_density", "coarse", "mat", "map", "entry", "site")
+"""Those of the optional ones that are a user's, not a compiler's."""
+
 NUMBERS = (
     "lat", "lon", "top_cm", "bottom_cm", "sample_year", "delta14c", "delta14c_err", "mat", "map",
     "original_top", "original_bottom", "pct_c", "bulk_density", "coarse",
@@ -59,6 +63,12 @@ DUPLICATE_FLAG = "same_place_depth_d14c_as_other_row"
 FILLED = "filled_by_compilers"
 MODERN_FLAG = "fraction_modern_text_modern"
 UNPUBLISHED = "npublished"
+SYNONYMS = {"percent": "pct", "perc": "pct", "sd": "err", "se": "err", "sigma": "err",
+            "error": "err", "bd": "bulk_density", "toc": "c", "soc": "c", "oc": "c",
+            "rock": "coarse", "stones": "coarse", "gravel": "coarse"}  # fmt: skip
+"""Words of others in headers → ours, to guess what a column that is not read was meant to be."""
+N_TOLD = 12
+"""Columns that are named in a note."""
 TELLING = 4
 """A file with this many of the required columns is meant for this reader, if not complete."""
 
@@ -119,6 +129,33 @@ def read(path: Path, folder: Path | None = None) -> pd.DataFrame:  # noqa: ARG00
     for name in ("pct_c", "bulk_density", "coarse"):
         raw[f"{name}_filled"] = [origin == FILLED for origin in found[f"{name}_origin"]]
     return raw.drop(columns=["original_top", "original_bottom"])
+
+
+def unused(path: Path) -> tuple[str, ...]:
+    """Say which columns of a tidy table are not read, and which of them may have been meant."""
+    header = [name for name in read_header(path) if name.strip()]
+    known = {name for names in (REQUIRED | OPTIONAL).values() for name in names}
+    given = {name.lower() for name in header}
+    others = [name for name in header if name.lower() not in known]
+    if not others:
+        return ()
+    missing = {name: key for key in TO_FILL_IN if given.isdisjoint(OPTIONAL[key])
+               for name in OPTIONAL[key]}  # fmt: skip
+    told = []
+    for name in others:
+        close = difflib.get_close_matches(_plain(name), missing, n=1, cutoff=0.8)
+        told.append(f"{name} (did you mean {missing[close[0]]}?)" if close else name)
+    # What may have been meant comes first.
+    told.sort(key=lambda text: "(did" not in text)
+    more = [f"and {len(told) - N_TOLD} more"] if len(told) > N_TOLD else []
+    return (f"columns that are not read: {', '.join(told[:N_TOLD] + more)}",)
+
+
+def _plain(name: str) -> str:
+    """Spell a column's name as ours are: C_percent and percent C are pct_c, d14C_sd is d14c_err."""
+    words = re.split(r"[^a-z0-9]+", name.lower())
+    words = [SYNONYMS.get(word, word) for word in words if word]
+    return "_".join(sorted(words, key=lambda word: word not in {"pct"}))
 
 
 def biome_number(label: str) -> float:

@@ -22,6 +22,7 @@ MISSING_CODES = (-99999.0, -9999.0, -999.0, 999.0, 9999.0, 99999.0)
 ABOVE_ATMOSPHERE = 20.0
 NEARLY_DEAD = -950.0
 BOMB_START = 1950.0
+FORESTS, DRIEST_FOREST_MM = (1, 3, 6), 120.0
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,77 @@ def _reused_profiles(raw: pd.DataFrame) -> list[str]:
         f"profile names must be unique in the file"
         for pair in pairs.itertuples()
     ]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Values that can be but look like another unit, and what is wanted."""
+
+    column: str
+    holds: Callable[[pd.DataFrame], bool]
+    text: str
+
+
+def _all_within(column: str, low: float, high: float) -> Callable[[pd.DataFrame], bool]:
+    def holds(table: pd.DataFrame) -> bool:
+        values = table[column].dropna()
+        return len(values) > 0 and bool(values.between(low, high).all())
+
+    return holds
+
+
+def _dry_forests(table: pd.DataFrame) -> bool:
+    return bool((table["biome"].isin(FORESTS) & (table["map"] < DRIEST_FOREST_MM)).any())
+
+
+DOUBTS = (
+    Doubt(
+        "bottom_cm",
+        _all_within("bottom_cm", 0.0, 3.0),
+        "no layer reaches below {high:g} cm; depths are wanted in cm, not m",
+    ),
+    Doubt(
+        "delta14c_err",
+        _all_within("delta14c_err", 0.0, 0.2),
+        "no error is above {high:g} ‰; errors are wanted in ‰, not as fraction modern",
+    ),
+    Doubt(
+        "pct_c",
+        _all_within("pct_c", 0.0, 0.6),
+        "no layer has more than {high:g} %; organic carbon is wanted in percent, not as a fraction",
+    ),
+    Doubt(
+        "map",
+        _dry_forests,
+        "a forest with {low:g} mm of precipitation a year; it is wanted in mm, not cm or m",
+    ),
+)
+
+
+def doubts(table: pd.DataFrame) -> tuple[str, ...]:
+    """Say which columns look as if they had another unit, and which layers overlap.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Layers that enter a fit.
+    """
+    found = []
+    for doubt in DOUBTS:
+        if doubt.holds(table):
+            low, high = table[doubt.column].min(), table[doubt.column].max()
+            found.append(f"column {doubt.column}: {doubt.text.format(low=low, high=high)}")
+    ordered = table.sort_values(["profile", "top_cm", "bottom_cm"], kind="stable")
+    reached = ordered.groupby("profile")["bottom_cm"].cummax().groupby(ordered["profile"]).shift()
+    overlap = ordered.loc[ordered["top_cm"] < reached, "profile"]
+    if len(overlap):
+        names = sorted(set(overlap))
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        found.append(
+            f"layers that begin above the bottom of another one of their profile: {len(overlap)}, "
+            f"in {len(names)} of the profiles ({shown}); each counts as it is"
+        )
+    return tuple(found)
 
 
 def implausible(table: pd.DataFrame, atmosphere_max: AtmosphereMax) -> pd.DataFrame:

@@ -19,7 +19,12 @@ from bayes_rootc.inference.flow_levels import (
     recover_density,
     recover_site_values,
 )
-from bayes_rootc.inference.predictive import flat_draws, layer_log_likelihood, shape_place
+from bayes_rootc.inference.predictive import (
+    flat_draws,
+    layer_log_likelihood,
+    prior_shapes,
+    shape_place,
+)
 from bayes_rootc.inference.sampling import Draws
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
 from bayes_rootc.models.correlation import PARTIAL_CORRELATION, correlation_matrix
@@ -38,6 +43,7 @@ from bayes_rootc.variables import (
     EFFECT,
     EFFECT_OTHER,
     GRID_COMPONENT,
+    SHAPE,
 )
 
 CHUNK = 500
@@ -181,11 +187,22 @@ def _prior(problem: FlowProblem, posterior: xr.Dataset, rng: np.random.Generator
     for name, prior in population_priors(problem.spec).items():
         if name in posterior:
             like = posterior[name]
-            values = frozen(prior).rvs(size=(1, PRIOR_DRAWS, *like.shape[2:]), random_state=rng)
+            size = (1, PRIOR_DRAWS, *like.shape[2:])
+            if name == SHAPE:  # cut off at the ends of its table
+                structure = _turnover(problem).structure
+                values = prior_shapes(structure, PRIOR_DRAWS, rng).reshape(size)
+            else:
+                values = frozen(prior).rvs(size=size, random_state=rng)
             others = {dim: like[dim] for dim in like.dims if dim not in {CHAIN, DRAW}}
             coords = {CHAIN: [0], DRAW: np.arange(PRIOR_DRAWS), **others}
             drawn[name] = xr.DataArray(values, coords, like.dims)
     return xr.Dataset(drawn)
+
+
+def _turnover(problem: FlowProblem) -> TurnoverSpec:
+    block = problem.blocks["turnover"]
+    assert isinstance(block, TurnoverSpec)
+    return block
 
 
 def _per_layer(
@@ -200,8 +217,6 @@ def _per_layer(
     """Recover k of the layers, and their replicates."""
     if problem.likelihood is None:
         return {}
-    turnover = problem.blocks["turnover"]
-    assert isinstance(turnover, TurnoverSpec)
     layers = LayerDraws(
         mu=layer_means_k(problem, some),
         tau=some["tau_k"],
@@ -209,7 +224,8 @@ def _per_layer(
         n_chains=n_chains,
         kept=kept,
     )
-    found = per_layer(problem.likelihood, turnover.likelihood.student_t_df, layers, rng)
+    df = _turnover(problem).likelihood.student_t_df
+    found = per_layer(problem.likelihood, df, layers, rng)
     return found | {"derived": groups["derived"].merge(found["derived"])}
 
 

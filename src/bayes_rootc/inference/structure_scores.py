@@ -21,7 +21,10 @@ from bayes_rootc.spec.structures import REFERENCE
 PARETO_K_HIGH = 0.7
 
 LEAST_STUDIES = 10
-"""Fewer clusters make no standard error."""
+"""With fewer of them, standard errors count places instead."""
+
+LEAST_CLUSTERS = 5
+"""Fewer studies or places in a group make no standard error: it is then unknown, NaN."""
 
 
 def compare(pointwise: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +106,8 @@ def gains(pointwise: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         criterion, structure, by (standard_layer, biome, years, study), group, n_layers, difference
-        (of elpd from one pool, summed), difference_se, per_layer.
+        (of elpd from one pool, summed), difference_se (NaN where fewer than
+        :data:`LEAST_CLUSTERS` studies or places are in the group), per_layer.
     """
     rows = []
     reference = pointwise[pointwise["structure"] == REFERENCE]
@@ -115,7 +119,8 @@ def gains(pointwise: pd.DataFrame) -> pd.DataFrame:
         cluster = "place" if by == "study" else counted(pointwise)
         for keys, part in others.groupby(["criterion", "structure", by], sort=False):
             n = len(part)
-            error = clustered_error(part["difference"], part[cluster])
+            enough = part[cluster].nunique() >= LEAST_CLUSTERS
+            error = clustered_error(part["difference"], part[cluster]) if enough else np.nan
             rows.append({
                 "criterion": keys[0], "structure": keys[1], "by": by, "group": keys[2],
                 "n_layers": n, "difference": part["difference"].sum(),

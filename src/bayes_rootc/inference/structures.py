@@ -23,6 +23,7 @@ import pandas as pd
 
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.table_data import TableData
+from bayes_rootc.errors import SpecError
 from bayes_rootc.files import replacing, sha256_of_text
 from bayes_rootc.inference.crossval import cross_validate
 from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
@@ -30,8 +31,15 @@ from bayes_rootc.inference.heldout import place_names
 from bayes_rootc.inference.kinds import shorter_steps
 from bayes_rootc.inference.progress import Progress
 from bayes_rootc.inference.structure_scores import compare, gains
-from bayes_rootc.inference.structures_folder import Compared, refuse_other, write_compared
+from bayes_rootc.inference.structures_folder import (
+    Compared,
+    add_seconds,
+    refuse_other,
+    seconds_of,
+    write_compared,
+)
 from bayes_rootc.layers import BIOMES, STANDARD_EDGES_CM, STANDARD_LAYERS
+from bayes_rootc.spec.joint import JointSpec
 from bayes_rootc.spec.load import Spec, dump_spec, parse_spec, spec_hash
 from bayes_rootc.spec.structures import StructuresSpec
 from bayes_rootc.spec.turnover import TurnoverSpec
@@ -88,17 +96,22 @@ def compare_structures(
     """
     refuse_other(folder)
     layers = inputs.tables["layers"]
+    if joint is not None:
+        _refuse_other_atmosphere(turnover, joint)
+    folds, notes = possible_folds(spec, layers.table)
+    for note in notes:
+        say(f"note: {note}")
     frames, states = [], {}
     for name, section in spec.candidates.items():
         own = with_structure(turnover, dump_spec(section))
         assert isinstance(own, TurnoverSpec)
-        fit = fitted(own, inputs, folder / "turnover" / name, say)
+        fit = fitted(own, inputs, folder, ("turnover", name), say)
         states[name] = {"structure": dump_spec(section), "gate": fit.diagnostics["verdict"],
-                        "passed": fit.diagnostics["passed"], "timing": _timing(fit)}  # fmt: skip
+                        "passed": fit.diagnostics["passed"]}  # fmt: skip
         frames.append(_left_out(fit, layers).assign(structure=name))
-        for rule in spec.held_out:
+        for rule, n_folds in folds.items():
             path = folder / "folds" / f"{name}-{rule}.csv"
-            heldout = _held_out(spec, own, inputs, rule, path=path, say=say)
+            heldout = _held_out(spec, own, inputs, rule, n_folds=n_folds, path=path, say=say)
             frames.append(_scored(heldout, layers, rule).assign(structure=name))
             states[name][f"folds_{rule}"] = {
                 "r_hat_max": float(heldout["fold_r_hat"].max()),
@@ -106,7 +119,7 @@ def compare_structures(
             }
         if joint is not None:
             whole = with_structure(joint, dump_spec(section))
-            fit = fitted(whole, inputs, folder / "joint" / name, say)
+            fit = fitted(whole, inputs, folder, ("joint", name), say)
             states[name] |= {"joint_gate": fit.diagnostics["verdict"],
                              "joint_passed": fit.diagnostics["passed"]}  # fmt: skip
     pointwise = pd.concat(frames, ignore_index=True)
@@ -114,11 +127,43 @@ def compare_structures(
         "spec": dump_spec(spec), "spec_hash": spec_hash(spec), "turnover_hash": spec_hash(turnover),
         "data_hash": inputs.data_hash, "version": __version__, "seed": spec.seed,
         "source": inputs.source, "origin": inputs.origin, "structures": states,
-        "joint": joint is not None,
+        "joint": joint is not None, "notes": list(notes), "seconds": seconds_of(folder),
     }  # fmt: skip
     compared = Compared(folder, compare(pointwise), gains(pointwise), pointwise, info)
     write_compared(compared)
     return compared
+
+
+def possible_folds(
+    spec: StructuresSpec, layers: pd.DataFrame
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Rule → number of folds, as far as there are enough groups, and what had to give way."""
+    groups = {
+        "place": (place_names(layers[["lat", "lon"]].to_numpy(float)), "places"),
+        "profile": (layers["profile"].to_numpy(), "profiles"),
+        "study": (layers["entry"].astype(str).to_numpy(), "studies (column entry)"),
+    }
+    folds, notes = {}, []
+    for rule in spec.held_out:
+        names, text = groups[rule]
+        n = len(np.unique(names))
+        if n < 2:
+            notes.append(f"{text} are not held out: all layers are of one")
+            continue
+        folds[rule] = min(spec.n_folds, n)
+        if n < spec.n_folds:
+            notes.append(f"n_folds = {spec.n_folds}: there are {n} {text}, so {n} folds")
+    return folds, tuple(notes)
+
+
+def _refuse_other_atmosphere(turnover: TurnoverSpec, joint: Spec) -> None:
+    """Weights of one model are used for draws of the other: both must see one atmosphere."""
+    for block in joint.blocks if isinstance(joint, JointSpec) else (joint,):
+        if isinstance(block, TurnoverSpec) and block.atmosphere != turnover.atmosphere:
+            raise SpecError(
+                f"the joint model has another [atmosphere] ({block.atmosphere}) than the turnover "
+                f"model ({turnover.atmosphere}); they must be the same"
+            )
 
 
 def careful(spec: Spec) -> Spec:
@@ -129,24 +174,38 @@ def careful(spec: Spec) -> Spec:
     return parse_spec(content, where="structures")
 
 
-def fitted(spec: Spec, inputs: Inputs, path: Path, say: Say) -> Fit:
-    """Fit; a posterior in which the sampler diverged is sampled once more, with shorter steps."""
+def fitted(spec: Spec, inputs: Inputs, folder: Path, which: tuple[str, str], say: Say) -> Fit:
+    """Fit; a posterior in which the sampler diverged is sampled once more, with shorter steps.
+
+    Parameters
+    ----------
+    spec : Spec
+    inputs : Inputs
+    folder : Path
+        Of the comparison.
+    which : tuple of str
+        Model and structure: where in the folder the run lies.
+    say : callable
+    """
+    path = folder.joinpath(*which)
     path.parent.mkdir(parents=True, exist_ok=True)
     shorter = careful(spec)
+
+    def anew(chosen: Spec) -> Fit:
+        made = fit_model(chosen, inputs, path, overwrite=True, say=say, progress=Progress())
+        add_seconds(folder, *which, float(made.diagnostics["sampling_seconds"]))
+        return made
+
     if is_current(path, spec, inputs) or is_current(path, shorter, inputs):
         say(f"{path}: fitted already")
         fit = open_run(path)
     else:
         say(f"{path}: fitting")
-        fit = fit_model(spec, inputs, path, overwrite=True, say=say, progress=Progress())
+        fit = anew(spec)
     if fit.diagnostics["passed"] or is_current(path, shorter, inputs):
         return fit
     say(f"{path}: {fit.diagnostics['verdict']}; once more, with shorter steps")
-    return fit_model(shorter, inputs, path, overwrite=True, say=say, progress=Progress())
-
-
-def _timing(fit: Fit) -> dict[str, Any]:
-    return {name: fit.diagnostics.get(name) for name in ("compile_seconds", "sampling_seconds")}
+    return anew(shorter)
 
 
 def _described(layers: pd.DataFrame) -> pd.DataFrame:
@@ -183,12 +242,13 @@ def _left_out(fit: Fit, layers: TableData) -> pd.DataFrame:
 
 
 def _held_out(
-    spec: StructuresSpec, own: TurnoverSpec, inputs: Inputs, rule: str, *, path: Path, say: Say
-) -> pd.DataFrame:
+    spec: StructuresSpec, own: TurnoverSpec, inputs: Inputs, rule: str, *, n_folds: int, path: Path,
+    say: Say,
+) -> pd.DataFrame:  # fmt: skip
     """Score every layer by the fit that never saw its profile or study; kept on disk."""
     layers = inputs.tables["layers"]
     key = sha256_of_text(
-        f"{spec_hash(own)} {inputs.data_hash} {spec.seed} {spec.n_folds} {rule} {__version__} "
+        f"{spec_hash(own)} {inputs.data_hash} {spec.seed} {n_folds} {rule} {__version__} "
         f"{FOLDS_FORMAT}"
     )
     if path.is_file():
@@ -198,7 +258,7 @@ def _held_out(
             return known
     say(f"{path}: holding out by {rule}")
     result = cross_validate(
-        own, layers, inputs.folder, n_folds=spec.n_folds, seed=spec.seed, held_out=rule,
+        own, layers, inputs.folder, n_folds=n_folds, seed=spec.seed, held_out=rule,
         baselines=False, say=say,
     )  # fmt: skip
     state = pd.DataFrame(result.info["folds"]).set_index("fold")

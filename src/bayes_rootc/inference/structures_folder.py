@@ -13,6 +13,8 @@ from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing, write_text
 
 CERTIFICATE = "structures.json"
+TIMING = "timing.json"
+"""Seconds of every fit, those that were sampled once more included."""
 TABLES = ("comparison", "gains", "pointwise")
 
 
@@ -52,6 +54,22 @@ def write_compared(compared: Compared) -> None:
     write_text(compared.folder / CERTIFICATE, text + "\n")
 
 
+def add_seconds(folder: Path, model: str, structure: str, seconds: float) -> None:
+    """Count the sampling of one fit; it stays where a comparison is stopped and goes on."""
+    known, key = seconds_of(folder), f"{model}/{structure}"
+    text = json.dumps(known | {key: known.get(key, 0.0) + seconds}, indent=1)
+    write_text(folder / TIMING, text + "\n")
+
+
+def seconds_of(folder: Path) -> dict[str, float]:
+    """Seconds of sampling by ``model/structure``."""
+    path = folder / TIMING
+    if not path.is_file():
+        return {}
+    found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
 def open_compared(folder: Path) -> Compared:
     """Read a stored comparison.
 
@@ -72,7 +90,7 @@ def open_compared(folder: Path) -> Compared:
 
 def refuse_other(folder: Path) -> None:
     """Refuse a folder that holds something else than a comparison."""
-    ours = {"turnover", "joint", "folds", CERTIFICATE, "comparison.csv", "gains.csv",
+    ours = {"turnover", "joint", "folds", CERTIFICATE, TIMING, "comparison.csv", "gains.csv",
             "pointwise.csv"}  # fmt: skip
     others = folder.is_dir() and {path.name for path in folder.iterdir()} - ours
     runs = [folder / model / "run.json" for model in ("turnover", "joint")]

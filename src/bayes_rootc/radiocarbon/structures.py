@@ -86,6 +86,30 @@ class Mixture:
     shape: float = float("nan")
     fraction: float = float("nan")
 
+    def __post_init__(self) -> None:
+        """Refuse what is no mixture.
+
+        Raises
+        ------
+        SpecError
+            If the structure is unknown, its shape is not above 0 (of two_pool: 1 or more), or the
+            fraction of two_pool not between 0 and 1.
+        """
+        if self.name not in STRUCTURES:
+            right = ", ".join(STRUCTURES)
+            raise SpecError(f"structure {self.name!r} is unknown; it must be one of {right}")
+        if self.name == "one_pool":
+            return
+        least = 1.0 if self.name == "two_pool" else 0.0
+        if not (self.shape > least or self.shape == least == 1.0):
+            bound = "1 or more" if least else "above 0"
+            raise SpecError(f"structure {self.name}: shape = {self.shape:g}; it must be {bound}")
+        if self.name == "two_pool" and not 0.0 < self.fraction < 1.0:
+            raise SpecError(
+                f"structure two_pool: fraction = {self.fraction:g}; the share of the stock in the "
+                "fast pool must lie between 0 and 1"
+            )
+
     def parts(self) -> tuple[Floats, Floats]:
         """ln(k/k_m) of the parts and their shares of the stock; the shares' mean of k is k_m."""
         u, share = STRUCTURES[self.name].parts(self.shape, self.fraction)

@@ -105,6 +105,28 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class WithError:
+    """A signed difference and its standard error in one cell; no error where there is none."""
+
+    key: str
+    title: str
+    error: str = "_se"
+
+    def titles(self) -> Mapping[str, str]:
+        """The header, and that of the error."""
+        return {self.key: self.title, self.key + self.error: f"standard error of {self.title}"}
+
+    def applies(self, frame: pd.DataFrame) -> bool:
+        """Whether the table has this column."""
+        return self.key in frame
+
+    def cell(self, row: Row) -> str:
+        """Text of the cell."""
+        error = row[self.key + self.error]
+        return f"{row[self.key]:+.1f}" + ("" if pd.isna(error) else f" ± {error:.1f}")
+
+
+@dataclass(frozen=True)
 class TableRecord:
     """One table: what it says, how it is made, what is shown.
 

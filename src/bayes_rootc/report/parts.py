@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,8 @@ class Table:
         What it is computed from, see :mod:`bayes_rootc.report.sources`.
     titles : mapping
         Columns of the frame that people see → what each is, with the unit.
+    hidden : int
+        Rows of the frame that are not in the cells.
     """
 
     name: str
@@ -55,13 +57,15 @@ class Table:
     cells: tuple[tuple[str, ...], ...]
     source: Source = ()
     titles: Mapping[str, str] = field(default_factory=dict)
+    hidden: int = 0
 
     @property
     def note(self) -> str:
         """Say so where the page shows fewer rows than the CSV holds."""
-        if len(self.cells) == len(self.frame):
+        if not self.hidden:
             return ""
-        return f"{len(self.cells)} of {len(self.frame):,} rows; all in tables/{self.name}.csv."
+        n = len(self.frame)
+        return f"{n - self.hidden:,} of {n:,} rows; all in tables/{self.name}.csv."
 
 
 @dataclass(frozen=True)
@@ -141,15 +145,38 @@ def make_table(
     if frame.empty and record.hide_if_empty:
         return None
     known = record.columns or tuple(Column(n, n, numbers.anything) for n in map(str, frame))
-    columns: list[WithTitle] = [column for column in known if column.applies(frame)]
     shown = frame if record.limit is None else frame.head(record.limit)
-    cells = tuple(
-        tuple(column.cell(row) for column in columns) for row in shown.to_dict(orient="records")
-    )
-    header = tuple(column.title for column in columns)
-    titles = {key: title for column in columns for key, title in column.titles().items()}
     words, source = (record.title, record.caption), found_in(run, record.source)
-    return Table(name, *words, frame, header, cells, source, titles)
+    return table_of(name, words, frame, known, source, shown=shown)
+
+
+def table_of(
+    name: str, words: tuple[str, str], frame: pd.DataFrame, columns: Iterable[WithTitle],
+    source: Source, *, shown: pd.DataFrame | None = None,
+) -> Table:
+    """Lay out a table by its columns.
+
+    Parameters
+    ----------
+    name : str
+    words : tuple of str
+        Title and caption.
+    frame : DataFrame
+    columns : iterable
+        What people see; those that the frame does not have are left out.
+    source : tuple of str
+        As of :class:`Table`.
+    shown : DataFrame, optional
+        Rows that people see, some of the frame's; by default all.
+    """  # fmt: skip
+    present = [column for column in columns if column.applies(frame)]
+    rows = frame if shown is None else shown
+    cells = tuple(
+        tuple(column.cell(row) for column in present) for row in rows.to_dict(orient="records")
+    )
+    header = tuple(column.title for column in present)
+    titles = {key: title for column in present for key, title in column.titles().items()}
+    return Table(name, *words, frame, header, cells, source, titles, len(frame) - len(rows))
 
 
 def make_picture(name: str, record: FigureRecord, run: xr.DataTree) -> Picture | None:

@@ -8,14 +8,24 @@ import pandas as pd
 
 from bayes_rootc.inference.structures_folder import Compared
 from bayes_rootc.report import numbers
-from bayes_rootc.report.figures import structures as figures
-from bayes_rootc.report.figures.structures import CRITERIA, label
-from bayes_rootc.report.parts import Table
+from bayes_rootc.report.columns import Column, Interval, WithError
+from bayes_rootc.report.figures.structures import BIOME_NAMES, CRITERIA, label
+from bayes_rootc.report.parts import Table, table_of
 from bayes_rootc.report.structures_text import studies_of_best
-from bayes_rootc.variables import VARIABLES
+from bayes_rootc.variables import SHAPE, SHAPE_SLOPE, VARIABLES
 
 N_SHOWN = 8
 """Studies shown at either end."""
+
+AGES_SHOWN = ("0-20", "40-60", "100-150")
+"""Layers whose ages are shown."""
+
+LEFT_OUT = Column("criterion", "left out", lambda name: CRITERIA[str(name)])
+STRUCTURE = Column("structure", "structure", lambda name: label(str(name)))
+BIOME = Column("biome", "biome", lambda name: BIOME_NAMES[str(name)])
+LAYER = Column("layer_cm", "layer (cm)")
+LAYERS = Column("n_layers", "layers", numbers.whole)
+PER_LAYER = Column("per_layer", "per layer", lambda value: f"{float(value):+.3f}")  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -38,59 +48,49 @@ def structures_tables(compared: Compared, found: Consequences) -> list[Table]:
 
 
 def _comparison(frame: pd.DataFrame) -> Table:
-    cells = tuple(
-        (
-            CRITERIA[str(row["criterion"])],
-            label(str(row["structure"])),
-            f"{row['elpd']:,.0f} ± {row['elpd_se']:.0f}",
-            _with_error(row, "difference"),
-            _with_error(row, "behind"),
-            f"{row['weight']:.2f}",
-            numbers.percent(row["coverage_90"]),
-            numbers.three_decimals(row["pit_distance"]),
-            numbers.three_digits(row["crps"]),
-            "n/a" if row["n_high_k"] < 0 else str(row["n_high_k"]),
-        )
-        for _, row in frame.iterrows()
-    )
-    header = (
-        "left out", "structure", "elpd ± SE", "less one pool ± SE", "less the best ± SE",
-        "stacking weight", "90 % intervals hold", "PIT distance", "CRPS (‰)", "layers with k > 0.7",
-    )  # fmt: skip
     caption = (
-        "Best first. PIT distance: largest distance of the distribution of PIT values from the "
-        "uniform one; of fits that never saw the layer. Pareto k above 0.7: PSIS-LOO of that layer "
-        "is not to be trusted."
+        "Best first. elpd: sum over layers of the log predictive density of Δ14C, per ‰. PIT "
+        "distance: largest distance of the distribution of PIT values from the uniform one; of "
+        "fits that never saw the layer. Pareto k above 0.7: PSIS-LOO of that layer is not to be "
+        "trusted."
     )
-    return Table("comparison", "Structures compared", caption, frame, header, cells)
+    columns = (
+        LEFT_OUT, STRUCTURE, LAYERS, WithError("elpd", "elpd ± SE"),
+        WithError("difference", "less one pool ± SE"), WithError("behind", "less the best ± SE"),
+        Column("weight", "stacking weight", numbers.two_decimals),
+        Column("coverage_90", "90 % intervals hold", numbers.percent),
+        Column("pit_distance", "PIT distance", numbers.three_decimals),
+        Column("crps", "CRPS (‰)", numbers.three_digits),
+        Column("n_high_k", "layers with Pareto k > 0.7", lambda n: "n/a" if n == -1 else str(n)),
+    )  # fmt: skip
+    source = ("pointwise.csv", "turnover/*/log_likelihood/delta14c")
+    return table_of("comparison", ("Structures compared", caption), frame, columns, source)
 
 
 def _shapes(frame: pd.DataFrame) -> Table:
-    cells = tuple(
-        (label(str(row["structure"])), VARIABLES[str(row["parameter"])].long_name,
-         _interval(row, "value"))
-        for _, row in frame.iterrows()
-    )  # fmt: skip
-    header = ("structure", "parameter", "posterior median and 95 % interval")
     caption = (
-        "Gamma: shape a, one pool as a grows; log-normal: standard deviation of ln k; two pools: "
-        "ratio of the rates. A shape that changes with depth is that at the reference depth."
+        "Posterior median and 95 % interval. Gamma: shape a, one pool as a grows; log-normal: "
+        "standard deviation of ln k; two pools: ratio of the rates. A shape that changes with "
+        "depth is that at the reference depth."
     )
-    return Table("shapes", "How widely rates are spread", caption, frame, header, cells)
+    columns = (
+        STRUCTURE, Column("parameter", "parameter", lambda name: VARIABLES[str(name)].long_name),
+        Interval("value", "value (–)", middle="_q50"),
+    )  # fmt: skip
+    source = tuple(f"turnover/*/posterior/{name}" for name in (SHAPE, SHAPE_SLOPE))
+    return table_of("shapes", ("How widely rates are spread", caption), frame, columns, source)
 
 
 def _gains(frame: pd.DataFrame) -> Table:
-    cells = tuple(
-        (
-            CRITERIA[str(row["criterion"])], label(str(row["structure"])), str(row["group"]),
-            str(row["n_layers"]), _with_error(row, "difference"),
-            f"{row['per_layer']:+.3f}",
-        )
-        for _, row in frame.iterrows()
+    words = (
+        "Where a structure predicts better",
+        "Difference of elpd from one pool, by depth (cm), biome and year of sampling.",
+    )
+    columns = (
+        LEFT_OUT, STRUCTURE, Column("group", "where"), LAYERS,
+        WithError("difference", "less one pool ± SE"), PER_LAYER,
     )  # fmt: skip
-    header = ("left out", "structure", "where", "layers", "less one pool ± SE", "per layer")
-    caption = "Difference of elpd from one pool, by depth (cm), biome and year of sampling."
-    return Table("gains", "Where a structure predicts better", caption, frame, header, cells)
+    return table_of("gains", words, frame, columns, ("pointwise.csv",))
 
 
 def _studies(compared: Compared) -> list[Table]:
@@ -100,59 +100,48 @@ def _studies(compared: Compared) -> list[Table]:
         return []
     frame = frame.sort_values("difference", ascending=False)
     shown = pd.concat([frame.head(N_SHOWN), frame.iloc[N_SHOWN:].tail(N_SHOWN)])
-    cells = tuple(
-        (str(row["group"]), str(row["n_layers"]), f"{row['difference']:+.1f}",
-         f"{row['per_layer']:+.3f}")
-        for _, row in shown.iterrows()
-    )  # fmt: skip
-    header = ("study", "layers", "less one pool", "per layer")
     caption = (
         f"Difference of elpd from one pool of {label(str(frame['structure'].iloc[0]))}, "
         f"{CRITERIA[str(frame['criterion'].iloc[0])]}: the {N_SHOWN} studies that gain most and "
-        f"the {N_SHOWN} that lose most of {len(frame)}; all of them in the CSV."
+        f"the {N_SHOWN} that lose most of {len(frame)}."
     )
-    return [Table("studies", "Which studies say so", caption, frame, header, cells)]
+    columns = (
+        Column("group", "study"), LAYERS,
+        Column("difference", "less one pool", lambda value: f"{value:+.1f}"), PER_LAYER,
+    )  # fmt: skip
+    words = ("Which studies say so", caption)
+    return [table_of("studies", words, frame, columns, ("pointwise.csv",), shown=shown)]
 
 
 def _ages(frame: pd.DataFrame) -> Table:
-    cells = tuple(
-        (
-            label(str(row["structure"])), figures.BIOME_NAMES[str(row["biome"])],
-            str(row["layer_cm"]), _interval(row, "transit_time"), _interval(row, "stock_age"),
-            numbers.percent(row["p_no_age"]),
-        )
-        for _, row in frame.iterrows()
-    )  # fmt: skip
-    header = ("structure", "biome", "depth (cm)", "mean transit time = turnover time (years)",
-              "mean age of the stock (years)", "draws without a mean age")  # fmt: skip
     caption = (
-        "Typical (median) site of the population at the middle of the layer; ∞: so many of the "
-        "rates are near zero that the stock has no mean age."
+        "Typical (median) site of the population at the middle of the layer, posterior median and "
+        "95 % interval; ∞: so many of the rates are near zero that the stock has no mean age."
     )
-    return Table("ages", "Ages under each structure", caption, frame, header, cells)
+    columns = (
+        STRUCTURE, BIOME, LAYER,
+        Interval("transit_time", "mean transit time = turnover time (yr)", middle="_q50"),
+        Interval("stock_age", "mean age of the stock (yr)", middle="_q50"),
+        Column("p_no_age", "draws without a mean age", numbers.percent),
+    )  # fmt: skip
+    source = tuple(f"turnover/*/derived/{name}" for name in ("k_typical", "age_factor"))
+    shown = frame[frame["layer_cm"].isin(AGES_SHOWN)]
+    return table_of("ages", ("Ages under each structure", caption), frame, columns, source, shown=shown)
 
 
 def _flows(frame: pd.DataFrame) -> Table:
-    mine = frame[frame["statistic"] == "mean over sites"]
-    cells = tuple(
-        (
-            label(str(row["structure"])), figures.BIOME_NAMES[str(row["biome"])],
-            str(row["layer_cm"]),
-            *(_interval(row, name) for name in ("i_root", "i_bulk", "i_loss", "loss_share")),
-        )
-        for _, row in mine.iterrows()
-    )  # fmt: skip
-    header = ("structure", "biome", "depth (cm)", "I_root", "I_bulk", "I_loss", "I_loss / I_root")
     caption = (
-        "Mean of six estimates, mean over sites, Mg C ha⁻¹ yr⁻¹; typical sites are in the CSV."
+        "Mean of six estimates, mean over sites, posterior median and 95 % interval: all sites by "
+        "layer, biomes over 0-200 cm."
     )
-    return Table("flows", "Flows under each structure", caption, frame, header, cells)
-
-
-def _with_error(row: pd.Series, name: str) -> str:
-    error = row[f"{name}_se"]
-    return f"{row[name]:+.1f}" + ("" if pd.isna(error) else f" ± {error:.1f}")
-
-
-def _interval(row: pd.Series, name: str) -> str:
-    return numbers.with_interval(*(row[f"{name}{end}"] for end in ("_q50", "_q025", "_q975")))
+    unit = "(Mg C ha⁻¹ yr⁻¹)"
+    columns = (
+        STRUCTURE, BIOME, LAYER,
+        *(Interval(key, f"{name} {unit}", middle="_q50")
+          for key, name in (("i_root", "I_root"), ("i_bulk", "I_bulk"), ("i_loss", "I_loss"))),
+        Interval("loss_share", "I_loss / I_root (–)", middle="_q50"),
+    )  # fmt: skip
+    whole = (frame["layer_cm"] == "0-200") | (frame["biome"] == "all")
+    shown = frame[(frame["statistic"] == "mean over sites") & whole]
+    words = ("Flows under each structure", caption)
+    return table_of("flows", words, frame, columns, ("joint/*/derived/*",), shown=shown)

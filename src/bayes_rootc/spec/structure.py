@@ -35,8 +35,8 @@ class Shape:
 
 SHAPES: dict[str, Shape | None] = {
     "one_pool": None,
-    "gamma": Shape("shape a of the gamma distribution of k", 0.1, 1e6, (0.4, 40.0), 0.16),
-    "lognormal": Shape("standard deviation of ln k", 0.01, 3.0, (0.1, 2.5), 0.08),
+    "gamma": Shape("shape a of the gamma distribution of k", 0.1, 1e6, (0.4, 40.0), 0.08),
+    "lognormal": Shape("standard deviation of ln k", 0.01, 3.0, (0.1, 2.5), 0.04),
     "two_pool": Shape("ratio of the fast rate to the slow one", 1.0, 1e5, (1.2, 1000.0), 0.16),
 }
 """Structure → its shape."""

@@ -38,6 +38,11 @@ class DataSection(Section):
     keep_filled: bool = False
     keep_implausible: bool = True
     max_depth_cm: Annotated[float, Field(gt=0, le=200)] = 200.0
+    # Left out where it says nothing, so that a file without it has the hash that it always had.
+    leave_out: Annotated[
+        tuple[str, ...], Field(strict=False, exclude_if=lambda patterns: not patterns)
+    ] = ()
+    """Data sets (column ``entry``) that do not enter, as shell patterns: ``Smith*``."""
 
 
 class AtmosphereSection(Section):
