@@ -74,7 +74,7 @@ def test_a_map_its_formats_and_its_report(
         assert np.array_equal(file.read(), expected, equal_nan=True)
         assert file.xy(0, 0) == pytest.approx((-9.5, 49.5))
     page = (there / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64") == 9
+    assert page.count("data:image/png;base64") == 11
     assert "SIMULATED WORLD" in page
     widths = pd.read_csv(there / "tables" / "widths.csv").set_index(["flow", "layer_cm"])
     lower, _, upper = maps["i_bulk_quantile"].isel(standard_layer=0)

@@ -139,7 +139,7 @@ def test_a_grid_is_checked_and_drawn(folder: Path, tmp_path: Path) -> None:
     assert list(check.areas["target"]) == ["i_root", "i_bulk"]
     assert len(br.plot_applicability(check).axes) == 4
     (tmp_path / "cube.zarr").mkdir()
-    with pytest.raises(WriteError, match=r"cube\.zarr: exists; overwrite=True replaces it"):
+    with pytest.raises(WriteError, match=r"cube\.zarr: exists; --overwrite"):
         br.build_grid(spec, tmp_path / "cube.zarr")
 
 

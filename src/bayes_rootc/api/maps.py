@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from bayes_rootc.mapping.check import GridCheck
     from bayes_rootc.mapping.plan import Plan
+    from bayes_rootc.mapping.prepare import Request
 
 Say = Callable[[str], None]
 
@@ -24,32 +25,32 @@ Say = Callable[[str], None]
 def maps(
     spec: MapSpec | Path | str = "map",
     *,
-    run: Path | str = "runs/joint",
-    learning: Path | str = "runs/learning",
+    run: Path | str | None = None,
+    learning: Path | str | None = None,
     folder: Path | str = "maps/map",
     data: Path | str | None = None,
     **how: Any,
 ) -> dict[str, xr.Dataset]:
     """Make maps and open them, by engine; ``how`` as of :func:`bayes_rootc.mapping.run.make_maps`.
 
-    Each Dataset has dimensions lat, lon, standard_layer, quantile, on dask arrays. Maps that are
-    made already: ``results(folder).stored``.
+    ``run`` and ``learning`` are those that the map file names, unless others are given. Each
+    Dataset has dimensions lat, lon, standard_layer, quantile, on dask arrays. Maps that are made
+    already: ``results(folder).stored``.
     """
     from bayes_rootc.mapping.block import store_path
-    from bayes_rootc.mapping.prepare import Request
     from bayes_rootc.mapping.run import make_maps
     from bayes_rootc.mapping.store import open_store
 
     spec = _spec(spec)
-    made = make_maps(spec, Request(Path(folder), Path(run), Path(learning), _path(data)), **how)
+    made = make_maps(spec, _request(spec, folder, run, learning, data), **how)
     return {engine: open_store(store_path(made.folder, engine)) for engine in spec.engines}
 
 
 def plan_maps(
     spec: MapSpec | Path | str = "map",
     *,
-    run: Path | str = "runs/joint",
-    learning: Path | str = "runs/learning",
+    run: Path | str | None = None,
+    learning: Path | str | None = None,
     data: Path | str | None = None,
     n_threads: int = 1,
     say: Say = print,
@@ -58,12 +59,12 @@ def plan_maps(
 
     ``print(plan.text())`` shows it. Parameters as of :func:`maps`.
     """
-    from bayes_rootc.mapping.prepare import Request
     from bayes_rootc.mapping.run import plan_maps as _plan_maps
 
+    spec = _spec(spec)
     # The folder of the map is not used: the plan is made in one that is thrown away.
-    request = Request(Path("maps"), Path(run), Path(learning), _path(data))
-    return _plan_maps(_spec(spec), request, n_threads=n_threads, say=say)
+    request = _request(spec, "maps", run, learning, data)
+    return _plan_maps(spec, request, n_threads=n_threads, say=say)
 
 
 def export_maps(folder: Path | str, *, netcdf: bool = True, geotiff: bool = False) -> list[Path]:
@@ -135,7 +136,7 @@ def build_grid(
 
     to = Path(to)
     if to.exists() and not overwrite:
-        raise WriteError(f"{to}: exists; overwrite=True replaces it")
+        raise WriteError(f"{to}: exists; --overwrite (overwrite=True) replaces it, or take another")
     beside = find_model(spec).parent if isinstance(spec, Path | str) else Path()
     return open_store(build_cube(_spec(spec).build, to, _path(folder) or beside, say))
 
@@ -143,7 +144,7 @@ def build_grid(
 def check_grid(
     spec: MapSpec | Path | str = "map",
     *,
-    learning: Path | str = "runs/learning",
+    learning: Path | str | None = None,
     data: Path | str | None = None,
     to: Path | str = "reports/grid/applicability.nc",
 ) -> GridCheck:
@@ -153,8 +154,8 @@ def check_grid(
     ----------
     spec : MapSpec, path or str
         Names the grid.
-    learning : path
-        Learning run.
+    learning : path, optional
+        Learning run; the one that the map file names by default.
     data : path, optional
         Data folder with the grid.
     to : path
@@ -175,7 +176,7 @@ def check_grid(
 
     spec = _spec(spec)
     grid = locate_cube(spec.grid.file, _path(data))
-    return check_cube(spec, grid, Path(learning), Path(to))
+    return check_cube(spec, grid, Path(learning or spec.learning), Path(to))
 
 
 def plot_applicability(check: GridCheck) -> Figure:
@@ -190,6 +191,19 @@ def plot_applicability(check: GridCheck) -> Figure:
 
 def _spec(spec: MapSpec | Path | str) -> MapSpec:
     return load_map(find_model(spec)) if isinstance(spec, Path | str) else spec
+
+
+def _request(
+    spec: MapSpec,
+    folder: Path | str,
+    run: Path | str | None,
+    learning: Path | str | None,
+    data: Path | str | None,
+) -> Request:
+    from bayes_rootc.mapping.prepare import Request
+
+    named = Path(run or spec.run), Path(learning or spec.learning)
+    return Request(Path(folder), *named, _path(data))
 
 
 def _path(path: Path | str | None) -> Path | None:

@@ -76,17 +76,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from bayes_rootc.errors import WriteError
-    from bayes_rootc.mapping.build import build_cube
-    from bayes_rootc.spec.load import load_map
+    from bayes_rootc.api.maps import build_grid
     from bayes_rootc.spec.locate import find_model
 
-    path = find_model(args.model, only="map")
-    target = args.output or Path("cube.zarr")
-    if target.exists() and not args.overwrite:
-        raise WriteError(f"{target}: exists; --overwrite replaces it, --output takes another")
-    made = build_cube(load_map(path).build, target, args.folder or path.parent, _say)
-    _say(f"cube: {made}")
+    path, target = find_model(args.model, only="map"), args.output or Path("cube.zarr")
+    build_grid(path, target, folder=args.folder, overwrite=args.overwrite, say=_say)
+    _say(f"cube: {target}")
     return 0
 
 

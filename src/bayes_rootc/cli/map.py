@@ -86,16 +86,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace, made: MapRun) -> None:
-    from bayes_rootc.mapping.block import store_path
-    from bayes_rootc.mapping.export import write_geotiffs, write_netcdf
+    from bayes_rootc.api.maps import export_maps
 
-    for engine in made.info["spec"]["engines"]:
-        store = store_path(made.folder, engine)
-        if args.netcdf:
-            _say(str(write_netcdf(store, made.folder / f"{engine}.nc")))
-        if args.geotiff:
-            files = write_geotiffs(store, made.folder / f"{engine}-geotiff")
-            _say(f"{files[0].parent}: {len(files)} GeoTIFFs")
+    if args.netcdf or args.geotiff:
+        for path in export_maps(made.folder, netcdf=args.netcdf, geotiff=args.geotiff):
+            _say(str(path))
     if not args.no_figures:
         from bayes_rootc.report.map_report import write_map_report
 

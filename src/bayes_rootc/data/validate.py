@@ -220,7 +220,9 @@ def doubts(table: pd.DataFrame) -> tuple[str, ...]:
         if doubt.holds(table):
             low, high = table[doubt.column].min(), table[doubt.column].max()
             found.append(f"column {doubt.column}: {doubt.text.format(low=low, high=high)}")
-    ordered = table.sort_values(["profile", "top_cm", "bottom_cm"], kind="stable")
+    # Replicates of one layer are no overlap.
+    single = table.drop_duplicates(["profile", "top_cm", "bottom_cm"])
+    ordered = single.sort_values(["profile", "top_cm", "bottom_cm"], kind="stable")
     reached = ordered.groupby("profile")["bottom_cm"].cummax().groupby(ordered["profile"]).shift()
     overlap = ordered.loc[ordered["top_cm"] < reached, "profile"]
     if len(overlap):

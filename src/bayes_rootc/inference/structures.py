@@ -143,7 +143,8 @@ def possible_folds(
         "profile": (layers["profile"].to_numpy(), "profiles"),
         "study": (layers["entry"].astype(str).to_numpy(), "studies (column entry)"),
     }
-    folds, notes = {}, []
+    folds: dict[str, int] = {}
+    notes = []
     for rule in spec.held_out:
         names, text = groups[rule]
         n = len(np.unique(names))

@@ -51,11 +51,11 @@ class Opened:
     def wanted(self) -> Wanted:
         """What the engines need of a cell."""
         names = [name for engine in self.engines.values() for name in engine.variables]
-        required, npp = [], ""
+        required = []
         for engine in self.engines.values():
-            if isinstance(engine, PosteriorEngine):
-                required = [engine.npp] if engine.root == "npp" else []
-                npp = engine.npp if engine.npp in self.cube.units else ""
+            if isinstance(engine, PosteriorEngine) and engine.root == "npp":
+                required = [engine.npp]
+        npp = self.spec.grid.npp if self.spec.grid.npp in self.cube.units else ""
         return Wanted(tuple(dict.fromkeys(names)), tuple(required), npp)
 
 

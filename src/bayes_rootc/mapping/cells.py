@@ -88,10 +88,15 @@ def read_cells(cube: Cube, section: GridSection, wanted: Wanted, block: Block) -
     biome, land = (values.ravel() for values in read_codes(cube, section, block))
     names = wanted.covariates
     data = cube.read(dict.fromkeys([*names, *([wanted.npp] if wanted.npp else [])]), block)
-    covariates = np.stack([data[name].ravel() for name in names], axis=1)
+    covariates = np.empty((biome.size, len(names)), np.float32)
+    for i, name in enumerate(names):
+        covariates[:, i] = data[name].ravel()
+        if name == wanted.npp and name not in wanted.required:
+            # Products of NPP leave bare ground out: not the typical place, but one without NPP.
+            np.nan_to_num(covariates[:, i], copy=False, nan=0.0)
     missing = np.isnan(covariates)
     known = ~np.isnan(biome)
-    enough = known & (missing.mean(axis=1) <= MOST_MISSING)
+    enough = known & (missing.sum(axis=1) <= MOST_MISSING * len(names))
     mapped = enough & ~missing[:, [names.index(name) for name in wanted.required]].any(axis=1)
     left = (~known, known & ~enough, enough & ~mapped)
     at = np.flatnonzero(mapped)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from bayes_rootc.errors import DataError, RunError
 from bayes_rootc.files import replacing
@@ -16,6 +17,7 @@ from bayes_rootc.inference.learned_folder import open_learned, open_table
 from bayes_rootc.learning.folds import folds_of
 from bayes_rootc.learning.table import LearningTable
 from bayes_rootc.mapping.applicability import Applicability, learn_applicability
+from bayes_rootc.mapping.cells import read_codes
 from bayes_rootc.mapping.cube import Cube, open_cube
 from bayes_rootc.mapping.forest import DEPTHS, TARGETS
 from bayes_rootc.mapping.statistics import Values
@@ -31,8 +33,8 @@ class GridCheck:
     Attributes
     ----------
     variables : DataFrame
-        Per target and covariate: units, percent of the land with a value, middle and ends on the
-        grid and in the training data, percent of the land beyond the training range.
+        Per target and covariate: units, percent of the land (by area) with a value, middle and
+        ends on the grid and in the training data, percent of the land beyond the training range.
     areas : DataFrame
         Per target: places learned from, dissimilarity beyond which a cell lies outside the area
         of applicability, percent of the land inside it.
@@ -67,14 +69,14 @@ def check_cube(spec: MapSpec, grid: Path, learning: Path, path: Path) -> GridChe
     for target in TARGETS:
         table = open_table(learning, target)
         names = [str(n) for n in table.features if n not in (*DEPTHS, "biome")]
-        cube = open_cube(grid, [*names, spec.grid.biome])
+        land = [spec.grid.land_fraction] if spec.grid.land_fraction else []
+        cube = open_cube(grid, [*names, spec.grid.biome, *land])
         area, n_places = _area(table, names, learning)
         dissimilarity, seen = _dissimilarity(spec, cube, table.features[names], area)
         layers |= _layers(target, dissimilarity, area.threshold)
         variables.append(seen.table(names, cube).assign(target=target))
-        land = dissimilarity[np.isfinite(dissimilarity)]
-        inside = 100.0 * float((land <= area.threshold).mean())
-        areas.append((target, n_places, area.threshold, inside))
+        within = float(seen.inside / seen.area)
+        areas.append((target, n_places, area.threshold, 100.0 * within))
     _write(layers, cube, path)
     joined = pd.concat(variables, ignore_index=True)
     return GridCheck(
@@ -88,21 +90,24 @@ def _dissimilarity(
     spec: MapSpec, cube: Cube, training: pd.DataFrame, area: Applicability
 ) -> tuple[Values, _Seen]:
     """Dissimilarity of every cell of land, NaN elsewhere, and what was seen of the covariates."""
-    names, biome = [str(name) for name in training], spec.grid.biome
+    names = [str(name) for name in training]
     found = np.full((len(cube.lat), len(cube.lon)), np.nan, np.float32)
     seen = _Seen(training.to_numpy(float))
     for block in cube.blocks(spec.output.block_lat, spec.output.block_lon):
-        data = cube.read([*names, biome], block)
-        land = np.isfinite(data[biome])
+        codes, part_of_land = read_codes(cube, spec.grid, block)
+        data = cube.read(names, block)
+        land = np.isfinite(codes)
         if not land.any():
             continue
         x = np.stack([data[name][land] for name in names], axis=1).astype(float)
-        seen.add(x)
+        apart = area.dissimilarity(x)
+        weight = cube.cell_area_km2(block.rows)[:, None] * np.nan_to_num(part_of_land)
+        seen.add(x, weight[land], apart <= area.threshold)
         part = np.full(block.shape, np.nan, np.float32)
-        part[land] = area.dissimilarity(x)
+        part[land] = apart
         found[block.rows, block.columns] = part
-    if not seen.n:
-        raise DataError(f"{cube.path}: {biome} has no value in any cell")
+    if not seen.area:
+        raise DataError(f"{cube.path}: {spec.grid.biome} has no value in any cell of land")
     return found, seen
 
 
@@ -124,40 +129,43 @@ def _area(table: LearningTable, names: list[str], learning: Path) -> tuple[Appli
 
 
 class _Seen:
-    """Running extremes and counts of the covariates of land, block by block."""
+    """Running extremes and areas of the covariates of land, block by block."""
 
     def __init__(self, training: Floats) -> None:
         self.training = training
         self.low, self.high = np.nanmin(training, axis=0), np.nanmax(training, axis=0)
         n_variables = training.shape[1]
-        self.n, self.some = 0, []  # type: int, list[Floats]
+        self.area, self.inside = 0.0, 0.0
+        self.some: list[Floats] = []
         self.known, self.beyond = np.zeros((2, n_variables))
         self.smallest, self.largest = np.full(n_variables, np.inf), np.full(n_variables, -np.inf)
 
-    def add(self, x: Floats) -> None:
-        """Count the cells of a block."""
-        self.n += len(x)
-        self.known += np.isfinite(x).sum(axis=0)
-        self.beyond += ((x < self.low) | (x > self.high)).sum(axis=0)
+    def add(self, x: Floats, weight: Floats, inside: NDArray[np.bool_]) -> None:
+        """Add up the areas of land (weight) of the cells of a block."""
+        self.area += weight.sum()
+        self.inside += weight @ inside
+        self.known += weight @ np.isfinite(x)
+        self.beyond += weight @ ((x < self.low) | (x > self.high))
         self.smallest = np.fmin(self.smallest, np.fmin.reduce(x, axis=0))
         self.largest = np.fmax(self.largest, np.fmax.reduce(x, axis=0))
-        self.some.append(x[:: max(len(x) // 200, 1)])
+        self.some.append(x[:: max(len(x) // 200, 1)].copy())  # a view would keep the block
 
     def table(self, names: list[str], cube: Cube) -> pd.DataFrame:
         """One row a covariate; the middle of the grid is that of a sample of its cells."""
         some = np.concatenate(self.some)
+        known = np.where(self.known > 0.0, self.known, 1.0)
         return pd.DataFrame(
             {
                 "variable": names,
                 "units": [cube.units.get(name, "") for name in names],
-                "land_with_value_percent": 100.0 * self.known / self.n,
+                "land_with_value_percent": 100.0 * self.known / self.area,
                 "grid_min": self.smallest,
                 "grid_median": np.nanmedian(some, axis=0),
                 "grid_max": self.largest,
                 "training_min": self.low,
                 "training_median": np.nanmedian(self.training, axis=0),
                 "training_max": self.high,
-                "land_beyond_training_percent": 100.0 * self.beyond / np.maximum(self.known, 1.0),
+                "land_beyond_training_percent": 100.0 * self.beyond / known,
             }
         )
 

@@ -18,8 +18,11 @@ from bayes_rootc.units import Floats
 SAMPLE_BLOCKS = 32
 """Blocks with land that are looked at before the first is mapped."""
 
-MOST_SD = 8.0
+MOST_SD = 4.0
 """Spreads of the training data by which the middle of a grid variable may lie off their mean."""
+
+USUAL_NPP = (30.0, 3000.0)
+"""Of the middle of land, g C m-2 yr-1: from cold deserts to rain forests."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ def check_grid(
     blocks = [*_with_land(spec, cube)]
     if not blocks:
         raise DataError(f"{cube.path}: {spec.grid.biome} has no value in any cell of land")
+    if spec.grid.npp in cube.units:
+        _check_npp(_values(cube, spec.grid.npp, spec.grid.biome, blocks), spec.grid.npp, cube)
     for engine in engines:
         for learned in learned_from(engine):
             _check_values(learned, _values(cube, learned.name, spec.grid.biome, blocks), cube)
@@ -107,7 +112,20 @@ def _check_values(learned: Learned, values: Floats, cube: Cube) -> None:
         low, high = learned.usual()
         raise DataError(
             f"{cube.path}: {name} is typically {middle:g}{units}; the data that were learned from "
-            f"have mostly {low:.3g} to {high:.3g}: are these other units (K for °C, cm for mm)?"
+            f"have mostly {low:.3g} to {high:.3g}: are these other units (K for °C)?"
+        )
+
+
+def _check_npp(values: Floats, name: str, cube: Cube) -> None:
+    """NPP is no covariate of the posterior, but what I_root is made of or set beside."""
+    if not len(values):
+        raise DataError(f"{cube.path}: {name} has no value in any cell of land")
+    middle = float(np.median(values))
+    if values.min() < 0.0 or not USUAL_NPP[0] <= middle <= USUAL_NPP[1]:
+        raise DataError(
+            f"{cube.path}: {name} is typically {middle:g}, its smallest value {values.min():g}; "
+            f"right: 0 or more, typically {USUAL_NPP[0]:g} to {USUAL_NPP[1]:g} g C m-2 yr-1 "
+            "(in kg or Mg per hectare?)"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -122,8 +123,8 @@ class WithError:
 
     def cell(self, row: Row) -> str:
         """Text of the cell."""
-        error = row[self.key + self.error]
-        return f"{row[self.key]:+.1f}" + ("" if pd.isna(error) else f" ± {error:.1f}")
+        value, error = float(row[self.key]), float(row[self.key + self.error])
+        return f"{value:+.1f}" + ("" if math.isnan(error) else f" ± {error:.1f}")
 
 
 @dataclass(frozen=True)

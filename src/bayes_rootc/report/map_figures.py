@@ -52,7 +52,7 @@ def map_figures(maps: xr.Dataset, engine: str) -> Iterator[MapFigure]:
         "missing; of the posterior also components of its covariates beyond those of the data.",
         partial(figures.trust, maps, of), partial(_layer_means, maps),
     )  # fmt: skip
-    for flow, name in figures.NAMES.items():
+    for flow, name in figures.NAMED.items():
         for uncertain in (False, True):
             what = "uncertainty" if uncertain else "median"
             yield MapFigure(
@@ -79,6 +79,6 @@ def _layer_means(maps: xr.Dataset) -> pd.DataFrame:
 
 def _layer_quantiles(maps: xr.Dataset, flow: str, *, uncertain: bool) -> pd.DataFrame:
     """Quantiles over the cells of each layer, the numbers behind a figure of maps."""
-    values = figures.uncertainty(maps, flow) if uncertain else figures.median(maps, flow)
+    values, _ = figures.shown_of(maps, flow, uncertain=uncertain)
     of = values.load().quantile([0.05, 0.25, 0.5, 0.75, 0.95], dim=("lat", "lon"))
     return pd.DataFrame(of.to_numpy().T, maps["standard_layer"].to_numpy()).reset_index()

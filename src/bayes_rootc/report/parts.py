@@ -151,8 +151,13 @@ def make_table(
 
 
 def table_of(
-    name: str, words: tuple[str, str], frame: pd.DataFrame, columns: Iterable[WithTitle],
-    source: Source, *, shown: pd.DataFrame | None = None,
+    name: str,
+    words: tuple[str, str],
+    frame: pd.DataFrame,
+    columns: Iterable[WithTitle],
+    source: Source,
+    *,
+    shown: pd.DataFrame | None = None,
 ) -> Table:
     """Lay out a table by its columns.
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_rootc.inference.structures_folder import Compared
 from bayes_rootc.report import numbers
-from bayes_rootc.report.columns import Column, Interval, WithError
+from bayes_rootc.report.columns import Column, Interval, WithError, WithTitle
 from bayes_rootc.report.figures.structures import BIOME_NAMES, CRITERIA, label
 from bayes_rootc.report.parts import Table, table_of
 from bayes_rootc.report.structures_text import studies_of_best
@@ -126,7 +126,8 @@ def _ages(frame: pd.DataFrame) -> Table:
     )  # fmt: skip
     source = tuple(f"turnover/*/derived/{name}" for name in ("k_typical", "age_factor"))
     shown = frame[frame["layer_cm"].isin(AGES_SHOWN)]
-    return table_of("ages", ("Ages under each structure", caption), frame, columns, source, shown=shown)
+    words = ("Ages under each structure", caption)
+    return table_of("ages", words, frame, columns, source, shown=shown)
 
 
 def _flows(frame: pd.DataFrame) -> Table:
@@ -135,7 +136,7 @@ def _flows(frame: pd.DataFrame) -> Table:
         "layer, biomes over 0-200 cm."
     )
     unit = "(Mg C ha⁻¹ yr⁻¹)"
-    columns = (
+    columns: tuple[WithTitle, ...] = (
         STRUCTURE, BIOME, LAYER,
         *(Interval(key, f"{name} {unit}", middle="_q50")
           for key, name in (("i_root", "I_root"), ("i_bulk", "I_bulk"), ("i_loss", "I_loss"))),

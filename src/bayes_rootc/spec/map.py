@@ -64,6 +64,7 @@ class GridSection(Section):
     file: str = "grid/covariates_0p5deg.nc"
     biome: str = "biome"
     land_fraction: str = "land_fraction"  # "": a cell is all land
+    npp: str = "npp"  # g C m-2 yr-1; to the forests a cell of land without it is bare ground
 
 
 class ForestSection(Section):

@@ -25,6 +25,10 @@ NEGATIVE, NOT_MAPPED, BELOW = "#b2182b", "#cfcfcf", "#ffffff"
 LATITUDE_STEP = 5.0
 
 
+NAMED = {**NAMES, "loss_share": "I_loss/I_root"}
+"""What is drawn by layer."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """Colours of a quantity: label, logarithmic or not, ends (the data's where None).
@@ -80,6 +84,18 @@ def median(maps: xr.Dataset, name: str) -> xr.DataArray:
     return maps[f"{name}_quantile"].sel(quantile=0.5, method="nearest", drop=True)
 
 
+def shown_of(maps: xr.Dataset, name: str, *, uncertain: bool) -> tuple[xr.DataArray, Scale]:
+    """Median or uncertainty of a flow or of the share lost, and the colours for it.
+
+    The share lost is a ratio already: its uncertainty is the half width itself.
+    """
+    if not uncertain:
+        return median(maps, name), SHARE if name == "loss_share" else FLOW
+    if name == "loss_share":
+        return half_width(maps, name), _named(SHARE_WIDTH, maps)
+    return uncertainty(maps, name), _named(UNCERTAINTY, maps)
+
+
 @styled
 def profile(maps: xr.Dataset, layer: str, engine: str) -> Figure:
     """Draw median and uncertainty of the three flows, and their latitude profiles."""
@@ -111,10 +127,9 @@ def profile(maps: xr.Dataset, layer: str, engine: str) -> Figure:
 def layers(maps: xr.Dataset, flow: str, engine: str, *, uncertain: bool) -> Figure:
     """Draw the seven layers of one flow: median, or uncertainty."""
     names = [str(one) for one in maps["standard_layer"].to_numpy()][:-1]
-    values = uncertainty(maps, flow) if uncertain else median(maps, flow)
-    kind = _named(UNCERTAINTY, maps) if uncertain else FLOW
+    values, kind = shown_of(maps, flow, uncertain=uncertain)
     parts = [values.sel(standard_layer=name) for name in names]
-    title = f"{NAMES[flow]}, {'uncertainty' if uncertain else 'median'}: {engine}"
+    title = f"{NAMED[flow]}, {'uncertainty' if uncertain else 'median'}: {engine}"
     return _panels(parts, [f"{name} cm" for name in names], kind, title)
 
 
@@ -123,10 +138,8 @@ def share(maps: xr.Dataset, engine: str) -> Figure:
     """Draw the share of the root input that is lost from 0-200 cm, and its uncertainty."""
     here = maps.isel(standard_layer=-1)
     figure = _titled(10.5, 3.2, f"I_loss/I_root, 0-200 cm: {engine}")
-    width = _named(SHARE_WIDTH, maps)
-    for column, (kind, values) in enumerate(
-        ((SHARE, median(here, "loss_share")), (width, half_width(here, "loss_share")))
-    ):
+    for column, uncertain in enumerate((False, True)):
+        values, kind = shown_of(here, "loss_share", uncertain=uncertain)
         ax = figure.add_subplot(1, 2, column + 1, projection="mollweide")
         drawn = _paint(ax, values, kind, _limits([], kind))
         _colour_bar(figure, drawn, [ax], kind, shrink=0.7)
