@@ -82,9 +82,9 @@ def all_draws(made: MapRun, engine: str) -> tuple[np.ndarray, pd.DataFrame]:
     frame = data.to_dataframe().reset_index().astype(float)
     frame = frame.assign(weight=weights(data).ravel(), row=frame.index // 20)
     frame = frame.assign(column=frame.index % 20, place="somewhere")
-    frame["npp"] = frame["npp"].fillna(0.0)  # to the forests bare ground
     if engine == "forest":  # errors are those of places: all cells at once, whatever the blocks
-        blocks = [(frame, np.random.default_rng(0))]
+        bare = frame.assign(npp=frame["npp"].fillna(0.0))
+        blocks = [(bare, np.random.default_rng(0))]
     else:
         blocks = [
             (part, np.random.default_rng(np.random.SeedSequence((3, 1, int(number), 0))))

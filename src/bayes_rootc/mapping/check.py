@@ -142,8 +142,8 @@ class _Seen:
 
     def add(self, x: Floats, weight: Floats, inside: NDArray[np.bool_]) -> None:
         """Add up the areas of land (weight) of the cells of a block."""
-        self.area += weight.sum()
-        self.inside += weight @ inside
+        self.area += float(weight.sum())
+        self.inside += float(weight @ inside)
         self.known += weight @ np.isfinite(x)
         self.beyond += weight @ ((x < self.low) | (x > self.high))
         self.smallest = np.fmin(self.smallest, np.fmin.reduce(x, axis=0))
