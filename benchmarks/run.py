@@ -39,6 +39,9 @@ BENCHMARKS = {
     "map_coverage": Benchmark(
         "benchmarks.map_coverage", "intervals of both engines on blocks of 5° held out", "15 min"
     ),
+    "map_scale": Benchmark(
+        "benchmarks.map_scale", "memory and rate at 0.05°; maps killed and resumed", "15 min"
+    ),
     "order_statistics": Benchmark(
         "benchmarks.order_statistics",
         "quantile(exp(X @ B)) of a million cells: single precision, naive",
@@ -48,6 +51,11 @@ BENCHMARKS = {
         "benchmarks.posterior_maps",
         "maps of the posterior engine: as they are made, naive",
         "4 min",
+    ),
+    "structure_controls": Benchmark(
+        "benchmarks.structure_controls",
+        "elpd of structures on other depth bases, and without one laboratory",
+        "10 min",
     ),
     "tau": Benchmark(
         "benchmarks.tau", "tau of one forest in stands, the study's 500 forests", "20 min"

@@ -21,7 +21,8 @@ from bayes_rootc.inference.structures_folder import (
     write_compared,
 )
 from bayes_rootc.layers import BIOME_KEYS, STANDARD_LAYERS
-from bayes_rootc.loss.structures import stacked_draws, structure_ages, surviving_loss
+from bayes_rootc.loss import structures
+from bayes_rootc.loss.structures import stacked_draws, structure_ages
 from bayes_rootc.report import structures_report as structures_report_module
 from bayes_rootc.report.figures import style
 from bayes_rootc.report.parts import Report
@@ -75,14 +76,15 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
         factor[0, 0] *= [1.0, np.inf][number]
         store(run, folder / "turnover" / name)
         store(fake_joint(draws=20, keep=20, seed=number), folder / "joint" / name)
-    structures = {
+    states = {
         name: {"gate": "converged", "passed": True, "joint_gate": "", "joint_passed": True}
         for name in ("one_pool", "gamma")
     }
     info: dict[str, Any] = {
         "spec": {}, "spec_hash": "1" * 64, "turnover_hash": "2" * 64, "data_hash": "3" * 64,
         "version": "0.1.0", "seed": 1, "source": "simulated", "origin": "<b>here</b>",
-        "structures": structures, "joint": True,
+        "structures": states, "joint": True, "notes": ["a note"],
+        "seconds": {"turnover/one_pool": 10.0, "turnover/gamma": 25.0},
     }  # fmt: skip
     table = pointwise()
     found = Compared(folder, compare(table), gains(table), table, info)
@@ -192,28 +194,31 @@ def test_one_structure_alone_is_what_is_stacked() -> None:
     pd.testing.assert_frame_equal(one, stacked)
 
 
-def test_surviving_loss_is_a_share_of_that_of_one_pool(found: Consequences) -> None:
-    flows = pd.DataFrame(
-        [
-            (structure, biome, depth, statistic, loss, 0.5)
-            for structure, biome, depth, statistic, loss in (
-                ("one_pool", "all", "0-200", "mean over sites", 2.0),
-                ("one_pool", "all", "0-200", "typical site", 1.0),
-                ("one_pool", "tundra", "0-200", "mean over sites", 9.0),
-                ("gamma", "all", "0-200", "mean over sites", 1.5),
-                ("gamma", "all", "0-200", "typical site", 0.9),
-                ("gamma", "all", "0-20", "mean over sites", 9.0),
-            )
-        ],
-        columns=["structure", "biome", "layer_cm", "statistic", "i_loss_q50", "loss_share_q50"],
-    )
-    table = surviving_loss(flows).set_index(["structure", "statistic"])["survives"]
-    assert table.to_dict() == pytest.approx({
-        ("one_pool", "mean over sites"): 1.0, ("one_pool", "typical site"): 1.0,
-        ("gamma", "mean over sites"): 0.75, ("gamma", "typical site"): 0.9,
-    })  # fmt: skip
+def test_what_survives_is_a_ratio_of_draws(found: Consequences) -> None:
+    assert found.flows is not None and found.survival is not None
+    table = found.survival.set_index(["structure", "statistic"])
+    assert (table.loc["one_pool", "survives_q50"] == 1.0).all()
+    said = survival_sentence(found.flows, found.survival)
+    assert "survives when structures are stacked (95 % interval" in said
+    rng = np.random.default_rng(1)
+    draws = np.zeros((2, 10, 8, 4000))
+    one, less = draws.copy(), draws.copy()
+    one[:, -1, -1], less[:, -1, -1] = rng.normal(2.0, 0.2, 4000), rng.normal(1.0, 0.3, 4000)
+    table = structures._survival({"one_pool": one, "gamma": less}).set_index("structure")
+    ratio = rng.normal(1.0, 0.3, 100_000) / rng.normal(2.0, 0.2, 100_000)
+    expected = np.quantile(ratio, [0.025, 0.5, 0.975])
+    for _, row in table.loc["gamma"].iterrows():
+        ends = row[["survives_q025", "survives_q50", "survives_q975"]].to_list()
+        assert ends == pytest.approx(expected, abs=0.02)
+        assert row["p_no_less"] == pytest.approx((ratio >= 1.0).mean(), abs=0.01)
+
+
+def test_nothing_survives_of_a_loss_that_may_be_none(found: Consequences) -> None:
+    draws = np.random.default_rng(1).normal(0.0, 1.0, (2, 10, 8, 500))
+    unclear = structures._survival({"one_pool": draws, "gamma": draws, "stacked": draws})
+    assert unclear[["survives_q50", "p_no_less"]].isna().all().all()
     assert found.flows is not None
-    assert "survives when structures are stacked" in survival_sentence(found.flows)
+    assert "not clearly above 0" in survival_sentence(found.flows, unclear)
 
 
 def test_words_say_what_the_uppermost_layer_adds() -> None:
@@ -251,8 +256,11 @@ def test_report_says_what_was_found_and_warns(compared: Compared) -> None:
     report = structures_report(compared)
     assert report.banners[0].word == "SIMULATED WORLD"
     assert "single layers" in evidence_sentence(compared.comparison)
+    times = next(table for table in report.tables if table.name == "times")
+    assert times.cells[1] == ("gamma", "turnover", "25", "2.5")
+    assert "a note" in report.notes
     assert {table.name for table in (report.key_table, *report.tables)} == {
-        "comparison", "shapes", "flows", "gains", "ages",
+        "comparison", "shapes", "survival", "flows", "gains", "ages", "times",
     }  # fmt: skip
     assert [picture.name for picture in report.pictures] == [
         "evidence",
@@ -261,8 +269,8 @@ def test_report_says_what_was_found_and_warns(compared: Compared) -> None:
         "ages",
     ]
     bad = {"gate": "R-hat of shape is 1.2", "passed": False}
-    structures = compared.info["structures"] | {"gamma": bad}
-    failed = structures_report(replace(compared, info=compared.info | {"structures": structures}))
+    states = compared.info["structures"] | {"gamma": bad}
+    failed = structures_report(replace(compared, info=compared.info | {"structures": states}))
     assert not failed.passed
     assert "R-hat of shape is 1.2" in failed.banners[1].sentence
 

@@ -28,8 +28,8 @@ from bayes_rootc.report.structures_text import (
 LEAD = (
     "One pool per layer is an assumption. Where decay rates are spread within a layer, the flux "
     "that keeps its stock, stock times the mean rate, is larger than stock over mean age, and what "
-    "is lost of the root input is smaller. The same layers are fitted under each structure; judged "
-    "by single layers left out and by whole profiles and studies held out; and stacked."
+    "is lost of the root input is smaller. The same layers are fitted under each structure, judged "
+    "by what was left out, and stacked."
 )
 WORDS = (
     "Turnover time is stock over flux; at steady state the mean transit time (mean age of the "
@@ -37,7 +37,15 @@ WORDS = (
     "1/k for one pool only (Bolin & Rodhe 1973; Sierra et al. 2017).",
     "elpd is the log predictive density of Δ14C (per ‰), summed over layers; standard errors count "
     "studies, for layers of one study are alike (places, where there are fewer than ten studies). "
-    "Weights are those of stacking (Yao et al. 2018).",
+    "Weights are those of stacking (Yao et al. 2018), by the strictest criterion of the comparison "
+    "(studies, else places, profiles, single layers) in the turnover model: the mixture that "
+    "predicts Δ14C best, not the probability that a structure is true. Stacked results are draws "
+    "of the structures in proportion to them; the weights' own uncertainty is not in the intervals.",
+    "Where profiles or studies are held out, each of their layers is predicted by itself: a "
+    "profile of many thin layers counts as many times.",
+    "A structure also bends the relation of Δ14C to ln k, so that it gains where ln k is not a "
+    "straight line of the depth basis, or scatters more at some depths: what is gained below the "
+    "surface is no proof of many rates within a layer.",
 )
 
 
@@ -73,8 +81,8 @@ def consequences(compared: Compared) -> Consequences:
     runs = _runs(compared, "turnover")
     shapes, ages = structure_shapes(runs), structure_ages(runs, weights)
     if not compared.info["joint"]:
-        return Consequences(shapes, ages, None)
-    return Consequences(shapes, ages, structure_flows(_runs(compared, "joint"), weights))
+        return Consequences(shapes, ages, None, None)
+    return Consequences(shapes, ages, *structure_flows(_runs(compared, "joint"), weights))
 
 
 def structures_report(compared: Compared) -> Report:
@@ -90,8 +98,8 @@ def structures_report(compared: Compared) -> Report:
     where = (surface_sentence, concentration_sentence)
     said = (sentence(compared.comparison, compared.gains) for sentence in where)
     verdict = " ".join([evidence, *filter(None, said)])
-    if found.flows is not None:
-        verdict = f"{survival_sentence(found.flows)} {verdict}"
+    if found.flows is not None and found.survival is not None:
+        verdict = f"{survival_sentence(found.flows, found.survival)} {verdict}"
     key, *others = structures_tables(compared, found)
     return Report(
         title="Structure of soil carbon and the loss of root carbon",
@@ -109,7 +117,7 @@ def structures_report(compared: Compared) -> Report:
             drawn(one.name, (one.title, one.caption), one.draw(one.frame), one.frame)
             for one in structures_figures(compared, found)
         ),
-        notes=WORDS,
+        notes=(*WORDS, *_fractions(compared), *compared.info.get("notes", ())),
         certificate=(
             *((key, str(compared.info[key])) for key in IDENTITY),
             ("origin", origin_of(compared.info)),
@@ -155,6 +163,17 @@ def structures_figures(compared: Compared, found: Consequences) -> list[Drawing]
         "are the same (one pool)."
     )
     return [*shown, Drawing("ages", "Ages", ages, found.ages, figures.ages)]
+
+
+def _fractions(compared: Compared) -> list[str]:
+    """Say which share of the stock is fast in two pools, for it is given, not inferred."""
+    sections = {name: state.get("structure", {}) for name, state in
+                compared.info["structures"].items()}  # fmt: skip
+    return [
+        f"{label(name)}: {section['fraction']:.0%} of the stock are in the fast pool, by the file"
+        for name, section in sections.items()
+        if section.get("fraction") is not None
+    ]
 
 
 def _runs(compared: Compared, model: str) -> dict[str, xr.DataTree]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,6 +13,7 @@ from bayes_rootc.report.columns import Column, Interval, WithError, WithTitle
 from bayes_rootc.report.figures.structures import BIOME_NAMES, CRITERIA, label
 from bayes_rootc.report.parts import Table, table_of
 from bayes_rootc.report.structures_text import studies_of_best
+from bayes_rootc.spec.structures import REFERENCE
 from bayes_rootc.variables import SHAPE, SHAPE_SLOPE, VARIABLES
 
 N_SHOWN = 8
@@ -35,16 +37,52 @@ class Consequences:
     shapes: pd.DataFrame
     ages: pd.DataFrame
     flows: pd.DataFrame | None
+    survival: pd.DataFrame | None
 
 
 def structures_tables(compared: Compared, found: Consequences) -> list[Table]:
     """Tables of the report, the comparison first."""
-    flows = [] if found.flows is None else [_flows(found.flows)]
+    flows = []
+    if found.flows is not None and found.survival is not None:
+        flows = [_survival(found.survival), _flows(found.flows)]
     return [
         _comparison(compared.comparison), _shapes(found.shapes), *flows,
         _gains(compared.gains[compared.gains["by"] != "study"]), *_studies(compared),
-        _ages(found.ages),
+        _ages(found.ages), *_times(compared),
     ]  # fmt: skip
+
+
+def _survival(frame: pd.DataFrame) -> Table:
+    caption = (
+        "I_loss of 0-200 cm, mean of six estimates over all sites, over that of one pool: "
+        "posterior median and 95 % interval, draws of two fits paired at random."
+    )
+    columns = (
+        STRUCTURE, Column("statistic", "statistic"),
+        Interval("survives", "I_loss over that of one pool (–)", middle="_q50"),
+        Column("p_no_less", "P(no less than all)", numbers.two_decimals),
+    )  # fmt: skip
+    words = ("What of the one-pool loss survives", caption)
+    return table_of("survival", words, frame, columns, ("joint/*/derived/*",))
+
+
+def _times(compared: Compared) -> list[Table]:
+    """Seconds of sampling; nothing of a comparison that did not keep them."""
+    seconds: dict[str, float] = compared.info.get("seconds", {})
+    rows = []
+    for key, value in seconds.items():
+        model, structure = key.split("/")
+        one = seconds.get(f"{model}/{REFERENCE}", math.nan)
+        rows.append((structure, model, value, value / one))
+    if not rows:
+        return []
+    frame = pd.DataFrame(rows, columns=["structure", "model", "seconds", "over_one_pool"])
+    columns = (
+        STRUCTURE, Column("model", "model"), Column("seconds", "sampling (s)", numbers.whole),
+        Column("over_one_pool", "times one pool (–)", numbers.three_digits),
+    )  # fmt: skip
+    caption = "All attempts of a fit together; seconds depend on what else the machine did."
+    return [table_of("times", ("Time of sampling", caption), frame, columns, ("timing.json",))]
 
 
 def _comparison(frame: pd.DataFrame) -> Table:

@@ -6,11 +6,12 @@ import pandas as pd
 
 from bayes_rootc.inference.structure_scores import LEAST_STUDIES
 from bayes_rootc.layers import STANDARD_LAYERS
-from bayes_rootc.loss.structures import surviving_loss
 from bayes_rootc.report import numbers
 from bayes_rootc.report.figures.structures import CRITERIA, label
 from bayes_rootc.spec.structures import REFERENCE
 from bayes_rootc.variables import STACKED
+
+MEAN = "mean over sites"
 
 N_TOLD = 5
 """Studies named in the text."""
@@ -35,8 +36,15 @@ def evidence_sentence(comparison: pd.DataFrame) -> str:
     for criterion, part in comparison.groupby("criterion", sort=False):
         best = part.iloc[0]
         words = CRITERIA[str(criterion)]
+        high = part["n_high_k"].max()
+        if high > 0:
+            words += f" (up to {high} layers have Pareto k > 0.7: read the next ones)"
         if best["structure"] == REFERENCE:
-            found.append(f"{words}: one pool predicts best")
+            other = part.iloc[1]
+            found.append(
+                f"{words}: one pool predicts best, {-other['behind']:+.0f} ± "
+                f"{other['behind_se']:.0f} from {label(other['structure'])}"
+            )
             continue
         second = part.iloc[1]
         found.append(
@@ -53,7 +61,7 @@ def evidence_sentence(comparison: pd.DataFrame) -> str:
 
 
 def surface_sentence(comparison: pd.DataFrame, gains: pd.DataFrame) -> str:
-    """Say what the uppermost layer, where most of I_bulk arises, adds to the evidence."""
+    """Say what the uppermost layer adds to the evidence."""
     best = _strictest(comparison).iloc[0]["structure"]
     mine = _strictest(gains)
     mine = mine[(mine["by"] == "standard_layer") & (mine["structure"] == best)]
@@ -62,8 +70,8 @@ def surface_sentence(comparison: pd.DataFrame, gains: pd.DataFrame) -> str:
         return ""
     row, rest = top.iloc[0], mine["difference"].sum() - top.iloc[0]["difference"]
     return (
-        f"Of the difference of {label(str(best))}, layers of {STANDARD_LAYERS[0]} cm, where most "
-        f"of I_bulk arises, make {row['difference']:+.0f} ± {row['difference_se']:.0f}, deeper "
+        f"Of the difference of {label(str(best))}, layers of {STANDARD_LAYERS[0]} cm "
+        f"make {row['difference']:+.0f} ± {row['difference_se']:.0f}, deeper "
         f"ones {rest:+.0f}."
     )
 
@@ -91,17 +99,24 @@ def studies_of_best(comparison: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFra
     return found
 
 
-def survival_sentence(flows: pd.DataFrame) -> str:
+def survival_sentence(flows: pd.DataFrame, survival: pd.DataFrame) -> str:
     """Say in plain words what part of the one-pool I_loss survives."""
-    table = surviving_loss(flows)
-    mean = table[table["statistic"] == "mean over sites"].set_index("structure")
-    one, mixed = mean.loc["one_pool"], mean.loc[STACKED]
-    others = mean.drop(index=["one_pool", STACKED])
-    low, high = others["survives"].min(), others["survives"].max()
+    whole = flows[(flows["biome"] == "all") & (flows["layer_cm"] == "0-200")]
+    share = whole[whole["statistic"] == MEAN].set_index("structure")["loss_share_q50"]
+    loss = whole[whole["statistic"] == MEAN].set_index("structure")["i_loss_q50"]
+    kept = survival[survival["statistic"] == MEAN].set_index("structure")
+    if kept["survives_q50"].isna().all():
+        return (
+            "With one pool a layer I_loss over all sites is not clearly above 0, so that no part "
+            "of it can be said to survive."
+        )
+    mixed, single = kept.loc[STACKED], kept["survives_q50"].drop(index=[REFERENCE, STACKED])
+    low, high = (numbers.percent(mixed[f"survives{end}"]) for end in ("_q025", "_q975"))
     return (
-        f"With one pool a layer, {numbers.percent(one['loss_share_q50'])} of the root input is "
-        f"lost (I_loss {numbers.three_digits(one['i_loss_q50'])} Mg C ha⁻¹ yr⁻¹, mean over sites). "
-        f"Of that I_loss {numbers.percent(mixed['survives'])} survives when structures are stacked "
-        f"({numbers.percent(low)} to {numbers.percent(high)} under the single ones); the share "
-        f"lost is then {numbers.percent(mixed['loss_share_q50'])}."
+        f"With one pool a layer, {numbers.percent(share[REFERENCE])} of the root input is lost "
+        f"(I_loss {numbers.three_digits(loss[REFERENCE])} Mg C ha⁻¹ yr⁻¹, mean over sites). Of "
+        f"that I_loss {numbers.percent(mixed['survives_q50'])} survives when structures are stacked "
+        f"(95 % interval {low} to {high}); the medians of the single structures are "
+        f"{numbers.percent(single.min())} to {numbers.percent(single.max())}. The share lost is "
+        f"then {numbers.percent(share[STACKED])}."
     )
