@@ -48,8 +48,10 @@ def run(say: Callable[[str], None]) -> dict[str, Any]:
         "core_hours_1km": CELL_LAYERS_1KM / LAYERS / rate * (os.cpu_count() or 1) / 3600.0,
         "kills": KILLS, "identical_after_kill": same,
     }  # fmt: skip
-    say(f"peak memory {result['peak_memory_ratio']:.2f} times that of the half-degree world; "
-        f"1 km: {result['core_hours_1km']:.0f} core-hours; {same} of {KILLS} identical")  # fmt: skip
+    say(
+        f"peak memory {result['peak_memory_ratio']:.2f} times that of the half-degree world; 1 km: "
+        f"{result['core_hours_1km']:.0f} core-hours; {same} of {KILLS} identical"
+    )
     return result
 
 

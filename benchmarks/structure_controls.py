@@ -1,4 +1,4 @@
-"""Does a spread of decay rates gain because layers have many, or for another reason?
+"""What structures gain under controls: because layers have many rates, or for another reason.
 
 Not a time. PSIS-LOO of one pool, gamma and gamma with a shape that changes with depth, each
 

@@ -15,13 +15,18 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from bayes_rootc.mapping.store import PROFILE_LAYER
+from bayes_rootc.mapping.totals import Totals
 from bayes_rootc.report import losses, study, tables
 from bayes_rootc.report.kinds import KINDS
+from bayes_rootc.report.learning_report import learning_tables
 from bayes_rootc.report.losses import with_losses
+from bayes_rootc.report.map_report import map_tables
 from bayes_rootc.report.parts import Table, make_table
 from bayes_rootc.report.sensitivity import FILES
 from bayes_rootc.report.sources import DIAGNOSTICS, STUDY, Source, found_in, matches, paths_of
 from fake_joint import fake_joint
+from fake_learning import fake_learning
 from fake_run import fake_diagnostics, fake_run
 from perturbed import moved, perturbed
 
@@ -177,3 +182,50 @@ def _same(run: xr.DataTree, other: xr.DataTree, path: str) -> bool:
     if where == "attributes":
         return bool(run.attrs[name] == other.attrs[name])
     return bool(run[path].equals(other[path]))
+
+
+# --- learning runs, maps, comparisons of structures: tables of files ------------------------------
+
+
+def scaled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Move every number that is no count or label."""
+    return frame.assign(**{str(c): 1.1 * frame[c] for c in frame.select_dtypes("float")})
+
+
+def test_tables_of_a_learning_run_change_with_the_file_that_they_name_and_no_other() -> None:
+    tables, _ = fake_learning()
+    usual = {table.name: table for table in learning_tables(tables)}
+    for file in ("scores", "weights", "parameters", "harmonised", "predictions", "curve"):
+        moved_tables = {table.name: table for table in
+                        learning_tables(tables | {file: scaled(tables[file])})}  # fmt: skip
+        for name, table in usual.items():
+            same = table.frame.equals(moved_tables[name].frame)
+            assert same == (f"{file}.csv" not in table.source), (file, name)
+            if not same and name != "harmonised":  # whose ratio hides a common factor
+                assert table.cells != moved_tables[name].cells
+
+
+def test_tables_of_maps_change_with_the_file_that_they_name_and_no_other() -> None:
+    rows = [(engine, biome, layer, flow, 1.0, 0.5, 1.0, 2.0)
+            for engine in ("forest", "posterior") for biome in ("all", "tundra")
+            for layer in ("0-20", PROFILE_LAYER)
+            for flow in ("i_root", "i_bulk", "i_loss", "loss_share")]  # fmt: skip
+    columns = ["engine", "biome", "layer", "flow", "mean", "q025", "q50", "q975"]
+    flows = pd.DataFrame(rows, columns=columns)
+    npp = pd.DataFrame({"engine": ["forest"], "biome": ["all"], "gridded_npp": [60.0],
+                        "mean": [30.0], "q025": [20.0], "q50": [30.0], "q975": [40.0],
+                        "p_above": [0.1], "area_above": [0.2],
+                        "i_root_elsewhere": [3.0]})  # fmt: skip
+    info = {"spec": {"engines": ["forest", "posterior"], "forest": {"block_degrees": 5.0}}}
+
+    def made(flows: pd.DataFrame, npp: pd.DataFrame) -> dict[str, Table]:
+        return {table.name: table for table in map_tables(info, Totals(flows, npp, {}), {})}
+
+    usual = made(flows, npp)
+    assert set(usual) == {"totals", "share_by_biome", "npp", "totals_by_layer"}
+    for file, other in (("totals.csv", made(scaled(flows), npp)),
+                        ("npp.csv", made(flows, scaled(npp)))):  # fmt: skip
+        for name, table in usual.items():
+            same = table.frame.equals(other[name].frame) and table.cells == other[name].cells
+            assert same == (file not in table.source), (file, name)
+            assert set(table.titles) & set(map(str, table.frame))

@@ -128,7 +128,7 @@ def write_report(
     """
     from bayes_rootc.inference.opened import load_stored
     from bayes_rootc.plugins import import_plugins
-    from bayes_rootc.report.compare import write_comparison
+    from bayes_rootc.report.compare import run_names, write_comparison
     from bayes_rootc.report.results import write_results
 
     import_plugins(plugins)
@@ -136,7 +136,9 @@ def write_report(
         return write_results(Path(run), Path(folder))
     if Path(run).resolve() == Path(compare).resolve():
         raise RunError(f"compare = {compare}: is the run itself; name another one")
-    pair = [(str(path), *load_stored(Path(path))) for path in (run, compare)]
+    paths = Path(run), Path(compare)
+    named = zip(run_names(*paths), paths, strict=True)
+    pair = [(name, *load_stored(path)) for name, path in named]
     return write_comparison(pair[0], pair[1], folder)
 
 

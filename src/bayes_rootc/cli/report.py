@@ -73,15 +73,13 @@ def run(args: argparse.Namespace) -> int:
 def _compare(args: argparse.Namespace, stored: xr.DataTree, diagnostics: dict[str, Any]) -> int:
     from bayes_rootc.cli.stored_run import load, say_if_partial
     from bayes_rootc.errors import RunError
-    from bayes_rootc.report.compare import write_comparison
+    from bayes_rootc.report.compare import run_names, write_comparison
 
-    names = [path.resolve().name for path in (args.run, args.compare)]
+    names = run_names(args.run, args.compare)
     if args.run.resolve() == args.compare.resolve():
         raise RunError(f"--compare {args.compare}: is the run itself; name another one")
     other, gate = load(args.compare)
     say_if_partial(other)
-    if names[0] == names[1]:
-        names = [str(args.run), str(args.compare)]
     folder = args.output or Path("reports") / "-".join(name.replace("/", "_") for name in names)
     pair = ((names[0], stored, diagnostics), (names[1], other, gate))
     print(write_comparison(*pair, folder))

@@ -19,6 +19,7 @@ from bayes_rootc.data.mixture import mixture_of
 from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import DataError
 from bayes_rootc.layers import BIOME_KEYS, BIOMES, depth_basis
+from bayes_rootc.radiocarbon import measurement
 from bayes_rootc.radiocarbon.atmosphere import sample_time, zone_of_latitude
 from bayes_rootc.radiocarbon.table import Input, build_mixtures, error_scale, theta_grid
 from bayes_rootc.spec.turnover import TurnoverSpec
@@ -285,6 +286,6 @@ def measure(
         [mixture_of(spec.structure)],
         received,
     )[0]
-    measured = table.predict(theta) + scale * rng.standard_t(like.student_t_df, n)
+    measured = table.predict(theta) + measurement.draw(scale, like.student_t_df, (n,), rng)
     # Laboratories report no Δ14C below that of dead carbon.
     return np.maximum(measured, -1000.0).round(1), reported

@@ -14,6 +14,7 @@ from bayes_rootc.models.assemble import LayerLikelihood, Problem
 from bayes_rootc.models.design import Design
 from bayes_rootc.models.quadrature_op import log_marginal_kernel
 from bayes_rootc.models.shaped_op import log_marginal_shaped_kernel
+from bayes_rootc.radiocarbon import measurement
 from bayes_rootc.spec.priors import frozen
 from bayes_rootc.spec.structure import SHAPES, StructureSection
 from bayes_rootc.spec.turnover import TurnoverSpec
@@ -79,7 +80,7 @@ def replicate_delta14c(
     else:
         of_layers = np.broadcast_to(place, theta.shape)
         predicted = likelihood.knots.table.predict(theta, of_layers)
-    return predicted + likelihood.scale * rng.standard_t(df, mu.shape)
+    return predicted + measurement.draw(likelihood.scale, df, mu.shape, rng)
 
 
 def layer_log_likelihood(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
 
 from bayes_rootc.radiocarbon.atmosphere import load_atmosphere
+from bayes_rootc.radiocarbon.measurement import log_density
 from bayes_rootc.radiocarbon.one_pool import pool_delta14c
 from bayes_rootc.radiocarbon.structures import Mixture, mix, mixing_weights
 from bayes_rootc.units import Floats
@@ -215,6 +215,4 @@ def log_likelihood_grid(
     """
     scale = np.asarray(scale, float)[:, None]
     residual = np.asarray(delta14c, float)[:, None] - table.delta14c[table.row]
-    constant = gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi)
-    tails = np.log1p(np.square(residual / scale) / df)
-    return np.asarray(constant - np.log(scale) - 0.5 * (df + 1.0) * tails, float)
+    return log_density(residual, scale, df)

@@ -30,6 +30,12 @@ Stored = tuple[str, xr.DataTree, Mapping[str, Any]]
 """Name, run, outcome of its gate."""
 
 
+def run_names(one: Path, other: Path) -> tuple[str, str]:
+    """Names of two runs: their folders', and whole paths only where these are the same."""
+    names = one.resolve().name, other.resolve().name
+    return names if names[0] != names[1] else (str(one), str(other))
+
+
 def write_comparison(one: Stored, other: Stored, folder: Path | str) -> Path:
     """Write a report of two runs side by side; nothing is fitted.
 
@@ -165,9 +171,13 @@ def _parameter_table(frame: pd.DataFrame, one: str, other: str) -> Table:
         f"Columns ending in 1 are of {one}, in 2 of {other}."
     )
     header = ("parameter", one, other, "difference (sd)")
-    return Table(
-        "parameters", "Parameters of both", caption, frame, header, cells, ("posterior/*",)
-    )
+    names = {f"_{n}": name for n, name in ((1, one), (2, other))}
+    columns = [str(column) for column in frame]
+    titles = {c: f"{c[:-2]} of {names[c[-2:]]}" for c in columns if c[-2:] in names}
+    titles |= {"parameter": "parameter", "difference_sd": "difference (sd)"}
+    hidden = len(frame) - len(cells)
+    words = ("Parameters of both", caption)
+    return Table("parameters", *words, frame, header, cells, ("posterior/*",), titles, hidden)
 
 
 def _picture(frame: pd.DataFrame, one: str, other: str) -> Picture:

@@ -39,7 +39,8 @@ caption, figcaption, .note { font-size: .9rem; color: #444; text-align: left; }
 figure { margin: 1rem 0; }
 figure img { max-width: 100%; height: auto; }
 nav { margin-top: 1.5rem; }
-nav a { margin-right: 1rem; white-space: nowrap; }
+nav a { margin-right: 1rem; display: inline-block; }
+li, dd, figcaption, .caption, nav a { overflow-wrap: anywhere; }
 @media (max-width: 40rem) { figure img { max-width: none; width: 44rem; } }
 @media print {
   @page { margin: 12mm; }

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bayes_rootc.report import numbers
+from bayes_rootc.report.columns import Column
 from bayes_rootc.report.figures import learning as figures
 from bayes_rootc.report.figures.learning import ENSEMBLE, RULE_TEXT, UNITS, Tables, targets_of
-from bayes_rootc.report.parts import Banner, Report, Table, drawn
+from bayes_rootc.report.parts import Banner, Report, Table, drawn, table_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,34 @@ FIGURES = {
         "harmonised", figures.harmonised,
     ),
 }  # fmt: skip
+
+
+COLUMNS = (
+    Column("target", "target", lambda name: UNITS.get(str(name), (str(name),))[0]),
+    Column("rule", "validation", lambda name: RULE_TEXT.get(str(name), str(name))),
+    Column("fold", "fold", numbers.whole),
+    Column("learner", "learner"),
+    Column("n", "rows", numbers.whole),
+    *(
+        Column(f"{key}{ending}", f"{title}{where}", numbers.three_digits)
+        for ending, where in (("", ""), ("_natural", " (natural units)"))
+        for key, title in (
+            ("r2", "R²"), ("rmse", "RMSE"), ("mae", "mean absolute error"), ("bias", "bias"),
+            ("concordance", "concordance"),
+        )
+    ),
+    Column("weight", "weight", numbers.three_digits),
+    Column("settings", "settings"),
+    Column("parameters", "settings"),
+    Column("inner_rmse", "RMSE in inner folds", numbers.three_digits),
+    Column("layer_cm", "layer (cm)"),
+    Column("n_profiles", "profiles", numbers.whole),
+    Column("learner_median", "median by learner (Mg C ha⁻¹ yr⁻¹)", numbers.three_digits),
+    Column("model_median", "median by model (Mg C ha⁻¹ yr⁻¹)", numbers.three_digits),
+    Column("ratio", "learner over model (–)", numbers.three_digits),
+    Column("correlation_of_logs", "correlation of logarithms (–)", numbers.three_digits),
+)  # fmt: skip
+"""Columns of all tables of a learning run, in their order."""
 
 
 def learning_report(tables: Tables, info: Mapping[str, Any]) -> Report:
@@ -119,30 +149,26 @@ def _fact(scores: pd.DataFrame, target: str) -> str:
     return ", ".join(f"R² {r2[rule]:.2f} ({text})" for rule, text in RULE_TEXT.items())
 
 
-def _scores(scores: pd.DataFrame) -> Table:
-    caption = (
-        "Out of fold, weighted as in learning. On the scale of the learners, then on the natural "
-        "scale (columns ending in _natural). Concordance: Lin's coefficient."
-    )
-    return _table("scores", "Scores", caption, scores)
-
-
 def learning_tables(tables: Tables) -> list[Table]:
     """Scores, weights of the ensemble, chosen settings, two ways to standard layers."""
-    found = [_scores(tables["scores"])]
+    caption = (
+        "Out of fold, weighted as in learning; first on the scale of the learners, then in natural "
+        "units. Concordance: Lin's coefficient. A learner that extrapolates without bounds (MARS) "
+        "may err by powers of ten in natural units; the ensemble leaves it out there."
+    )
+    found = [_table("scores", ("Scores", caption), tables["scores"])]
     weights = tables["weights"].groupby(["target", "rule", "learner"], sort=False)["weight"]
     text = (
         "Mean over outer folds of what each learner counts in the ensemble; 0: not among the best."
     )
-    found.append(_table("weights", "Weights of the ensemble", text, weights.mean().reset_index()))
-    found.append(
-        _table("parameters", "Chosen settings", "By outer fold, with the error in the inner folds.",
-               tables["parameters"], limit=30)
-    )  # fmt: skip
+    words = ("Weights of the ensemble", text)
+    found.append(_table("weights", words, weights.mean().reset_index()))
+    words = ("Chosen settings", "By outer fold, with the error in the inner folds.")
+    found.append(_table("parameters", words, tables["parameters"], limit=30))
     if "harmonised" in tables:
         text = "I_bulk of the standard layers of all profiles by learner and by model."
-        found.append(_table("harmonised", "Two ways to standard layers", text,
-                            harmonised_summary(tables["harmonised"])))  # fmt: skip
+        summary = harmonised_summary(tables["harmonised"])
+        found.append(_table("harmonised", ("Two ways to standard layers", text), summary))
     return found
 
 
@@ -165,13 +191,7 @@ def harmonised_summary(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(
-    name: str, title: str, caption: str, frame: pd.DataFrame, limit: int | None = None
+    name: str, words: tuple[str, str], frame: pd.DataFrame, limit: int | None = None
 ) -> Table:
-    shown = frame if limit is None else frame.head(limit)
-    cells = tuple(tuple(_cell(value) for value in row) for row in shown.itertuples(index=False))
-    header = tuple(map(str, frame.columns))
-    return Table(name, title, caption, frame, header, cells, (f"{name}.csv",))
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    shown = None if limit is None else frame.head(limit)
+    return table_of(name, words, frame, COLUMNS, (f"{name}.csv",), shown=shown)

@@ -95,7 +95,7 @@ def map_report(folder: Path, info: Mapping[str, Any], totals: Totals) -> Report:
     engines = info["spec"]["engines"]
     flows = totals.flows
     maps = {name: figures.thin(open_store(store_path(folder, name))) for name in engines}
-    banners = [Banner("NOTE", text) for text in warnings_of(info)]
+    banners = [Banner(*text.split(": ", maxsplit=1)) for text in warnings_of(info)]
     lead, note = forest_words(info) if "forest" in info else ("", "")
     tables = map_tables(info, totals, maps)
     counts = [
@@ -116,9 +116,18 @@ def map_report(folder: Path, info: Mapping[str, Any], totals: Totals) -> Report:
         notes=(*counts, *CAVEATS, *([note] if note else [])),
         certificate=(
             *((key, str(info[key])) for key in ("version", "spec_hash", "grid_hash", "seed")),
+            *((f"{name} {key}", str(value)) for name, key, value in _origins(info)),
             ("grid", Path(info["grid"]).name),  # reports go to others, whom our folders do not help
         ),
     )
+
+
+def _origins(info: Mapping[str, Any]) -> Iterator[tuple[str, str, object]]:
+    """Hashes of the runs that the maps are made of."""
+    run, learning = info.get("run", {}), info.get("learning", {})
+    yield from (("joint run's", key, run[key]) for key in ("spec_hash", "data_hash") if key in run)
+    for target, value in learning.get("table_hashes", {}).items():
+        yield "learners' table of", target, value
 
 
 def map_tables(
@@ -140,9 +149,9 @@ def warnings_of(info: Mapping[str, Any]) -> list[str]:
     found = []
     run, learning = info.get("run", {}), info.get("learning", {})
     if "simulated" in (run.get("source"), learning.get("source")):
-        found.append("SIMULATED WORLD: every number describes an invented soil")
+        found.append("SIMULATED WORLD: Every number here describes an invented soil.")
     if run and not run["converged"]:
-        found.append("NOT CONVERGED: the joint run did not pass its gate; do not use these maps")
+        found.append("NOT CONVERGED: The joint run did not pass its gate; do not use these maps.")
     return found
 
 

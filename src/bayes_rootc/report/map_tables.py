@@ -24,6 +24,21 @@ FLOWS = {**figures.NAMES, "loss_share": "I_loss / I_root"}
 BIOME_NAMES = {"all": "All land", **{biome.key: biome.name for biome in BIOMES.values()}}
 SHARE = "loss_share"
 APART, CROSSED = "intervals apart", "each median outside the other's interval"
+PG = "Pg C yr-1"
+TITLES = {
+    "engine": "engine", "biome": "biome", "layer": "layer (cm)",
+    "flow": "flow (Pg C yr-1; of loss_share 1)", "mean": "mean over draws",
+    "q025": "lower end of the 95 % interval", "q50": "median", "q975": "upper end of the interval",
+    "gridded_npp": f"net primary production of the grid ({PG})",
+    "p_above": "share of draws above it (–)",
+    "area_above": "area whose median is above it (–)",
+    "i_root_elsewhere": f"I_root where there is none ({PG})",
+    "upper_over_lower": "upper over lower end (–)",
+    "upper_minus_lower": "upper less lower end (Mg C ha⁻¹ yr⁻¹)", "layer_cm": "layer (cm)",
+}  # fmt: skip
+"""Columns of the tables of maps → what they are."""
+TOTALS, NPP = ("totals.csv",), ("npp.csv",)
+"""Files beside the maps that tables are made of: sums of draws, over the blocks of a map."""
 ABOVE, REACHES = "above NPP", "interval reaches above NPP"
 
 
@@ -54,7 +69,7 @@ def key_table(totals: pd.DataFrame, block_degrees: float) -> Table:
         f"the forests are shared within blocks of {block_degrees:g}° and independent between them; "
         "the posterior shares its parameters."
     )
-    return Table("totals", "Totals", caption, frame, header, tuple(cells))
+    return Table("totals", "Totals", caption, frame, header, tuple(cells), TOTALS, TITLES)
 
 
 def shares_table(totals: pd.DataFrame) -> Table:
@@ -80,7 +95,9 @@ def shares_table(totals: pd.DataFrame) -> Table:
     wide.columns = [f"{column[1]}_{column[0]}" for column in wide.columns.to_flat_index()]
     header = ("biome", *(ENGINES[name] for name in engines), "do they agree?")
     title = "Share lost, engine by engine"
-    return Table("share_by_biome", title, caption, wide.reset_index(), header, tuple(cells))
+    return Table(
+        "share_by_biome", title, caption, wide.reset_index(), header, tuple(cells), TOTALS, TITLES
+    )
 
 
 def _agreement(of: pd.DataFrame) -> str:
@@ -113,7 +130,8 @@ def npp_table(npp: pd.DataFrame) -> Table:
     )
     header = ("engine", "biome", "gridded NPP", "I_root", "draws above NPP", "area above NPP",
               "I_root elsewhere", "")  # fmt: skip
-    return Table("npp", "I_root beside gridded NPP", caption, frame, header, cells)
+    title = "I_root beside gridded NPP"
+    return Table("npp", title, caption, frame, header, cells, NPP, TITLES)
 
 
 def _above(frame: pd.DataFrame) -> str:
@@ -154,7 +172,8 @@ def widths_table(maps: Mapping[str, xr.Dataset]) -> Table:
     )
     header = ("flow", "layer, cm", *(ENGINES[engine] for engine in maps))
     title = "Widths of intervals, side by side"
-    return Table("widths", title, caption, frame, header, cells)
+    source = tuple(f"{engine}.zarr/{flow}_quantile" for engine in maps for flow in figures.NAMES)
+    return Table("widths", title, caption, frame, header, cells, source, TITLES)
 
 
 def _width(row: Mapping[Any, Any]) -> str:
@@ -175,7 +194,10 @@ def all_totals(totals: pd.DataFrame) -> Table:
     )  # fmt: skip
     text = "All land: median and 95 % interval of the per-draw sums, Pg C yr⁻¹ (shares: 1)."
     header = ("engine", "layer, cm", "flow", "total")
-    return Table("totals_by_layer", "Totals by layer", text, totals, header, cells)
+    hidden = len(totals) - len(shown)
+    return Table(
+        "totals_by_layer", "Totals by layer", text, totals, header, cells, TOTALS, TITLES, hidden
+    )
 
 
 def totals_of_engine(totals: pd.DataFrame, engine: str) -> pd.DataFrame:

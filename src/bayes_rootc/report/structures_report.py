@@ -40,7 +40,7 @@ WORDS = (
     "Weights are those of stacking (Yao et al. 2018), by the strictest criterion of the comparison "
     "(studies, else places, profiles, single layers) in the turnover model: the mixture that "
     "predicts Δ14C best, not the probability that a structure is true. Stacked results are draws "
-    "of the structures in proportion to them; the weights' own uncertainty is not in the intervals.",
+    "of the structures in proportion to them; how uncertain weights are is not in the intervals.",
     "Where profiles or studies are held out, each of their layers is predicted by itself: a "
     "profile of many thin layers counts as many times.",
     "A structure also bends the relation of Δ14C to ln k, so that it gains where ln k is not a "

@@ -115,8 +115,8 @@ def survival_sentence(flows: pd.DataFrame, survival: pd.DataFrame) -> str:
     return (
         f"With one pool a layer, {numbers.percent(share[REFERENCE])} of the root input is lost "
         f"(I_loss {numbers.three_digits(loss[REFERENCE])} Mg C ha⁻¹ yr⁻¹, mean over sites). Of "
-        f"that I_loss {numbers.percent(mixed['survives_q50'])} survives when structures are stacked "
-        f"(95 % interval {low} to {high}); the medians of the single structures are "
+        f"that I_loss {numbers.percent(mixed['survives_q50'])} survives when structures are "
+        f"stacked (95 % interval {low} to {high}); the medians of the single structures are "
         f"{numbers.percent(single.min())} to {numbers.percent(single.max())}. The share lost is "
         f"then {numbers.percent(share[STACKED])}."
     )
