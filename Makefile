@@ -38,10 +38,12 @@ real-data: .venv/.runtime  ## every run on the data set, from nothing, and repor
 	@$(PY) -m bayes_rootc fit --overwrite
 	@$(PY) -m bayes_rootc learn --overwrite
 	@$(PY) -m bayes_rootc map --overwrite
-	@$(PY) -m bayes_rootc structures --joint
+	@$(PY) -m bayes_rootc structures --joint --overwrite
 	@for result in runs/joint runs/learning maps/map runs/structures; do \
 		$(PY) -m bayes_rootc report $$result --output reports/real-data/$${result#*/} || exit 1; \
 	done
+	@cp reports/real-data/joint/figures/loss_biomes.png docs/figures/loss_biomes.png
+	@$(MAKE) --no-print-directory notebooks
 
 lint: .venv/.dev  ## ruff (rules and format) and mypy (strict)
 	@$(PY) -m ruff check

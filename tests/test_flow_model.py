@@ -21,9 +21,11 @@ from bayes_rootc.errors import DataError
 from bayes_rootc.models import effects, flow_problem
 from bayes_rootc.models.flow import build_flow_model
 from bayes_rootc.models.flow_design import DensityRows
+from bayes_rootc.models.flow_levels import layer_biome
 from bayes_rootc.models.flow_problem import FlowProblem, assemble_flow, density_terms
 from bayes_rootc.spec.load import dump_spec, load_spec, parse_spec
 from bayes_rootc.spec.locate import find_model
+from bayes_rootc.spec.structure import SHAPES
 from flow_density import QUICK, Point, WrittenOut, natural, somewhere
 
 ALL = ("turnover", "stock", "bnpp", "f_bnpp", "roots")
@@ -81,6 +83,54 @@ def test_density_of_a_world_of_nested_profiles(
     assert problem.is_nested
     assert problem.profiles_centred == (profiles == 2)
     expect_written_out(problem, 2)
+
+
+GAMMA = {"name": "gamma", "prior": {"dist": "lognormal", "median": 2.0, "sigma": 1.0, "unit": "1",
+                                    "reason": "a test"}}  # fmt: skip
+
+
+def with_gamma(section: dict[str, Any]) -> Any:
+    """Return the joint model whose layers have many decay rates."""
+    content = dump_spec(joint_spec())
+    for block in content["blocks"]:
+        if block["model"] == "turnover":
+            block["structure"] = section
+    return parse_spec(content)
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["profiles alone", "places integrated out"])
+def test_density_where_a_shape_is_sampled(
+    small_world: Inputs, nested: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is that of the same effects at the same, fixed shape, and the prior of the shape.
+
+    Effects are sampled less the shift of the data with the shape, which must cancel.
+    """
+    if nested:
+        monkeypatch.setattr(flow_problem, "SITES_TO_NEST", 1)
+        monkeypatch.setattr(flow_problem, "PROFILES_TO_CENTRE", 2)
+    problem = assemble_flow(with_gamma(GAMMA), small_world)
+    assert problem.is_nested == nested
+    model = build_flow_model(problem)
+    point = somewhere(model, 6)
+    value = natural(model, point)
+    low, high = SHAPES["gamma"].sampled  # type: ignore[union-attr]
+    unit = 1.0 / (1.0 + np.exp(-point["shape_interval__"]))
+    shape = float(low + (high - low) * unit)
+    assert problem.likelihood is not None and problem.likelihood.knots is not None
+    of_layer = np.polyval(problem.likelihood.knots.shift(), np.log(shape))
+    biome = layer_biome(problem)
+    shift = np.array([of_layer[biome == b].mean() if (biome == b).any() else 0.0 for b in range(9)])
+    weight = problem.counts["k"] / (problem.counts["k"] + effects.GROUPS_FOR_HALF)
+    moved = {name: v for name, v in value.items() if not name.startswith(("shape", "a_k_"))}
+    moved["a_k_multiple"] = value["a_k_reduced"] + weight * shift
+    fixed = assemble_flow(with_gamma({"name": "gamma", "shape": shape}), small_world)
+    prior = stats.lognorm(1.0, scale=2.0)
+    cut = np.log(prior.cdf(high) - prior.cdf(low))
+    expected = WrittenOut(fixed, moved).total + float(prior.logpdf(shape)) - cut
+    assert density_of(model)(point) == pytest.approx(expected, abs=0.05)
+    # The shift matters: without it the effects would be others.
+    assert np.abs(shift).max() > 0.1
 
 
 def test_density_without_components(small_world: Inputs) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -165,22 +165,6 @@ def test_fixed_shapes_agree_with_the_feasibility_study(data_folder: Path) -> Non
               f"I_bulk {found:.2f} ({i_bulk})", flush=True)  # fmt: skip
         assert float(difference.sum()) == pytest.approx(elpd, abs=2.0 * error + 1e-9)
         assert found == pytest.approx(i_bulk, rel=1.0 / 3.0 if shape == 0.4 else 0.1)
-
-
-def test_spread_does_not_hang_on_one_laboratory(data_folder: Path) -> None:
-    """Five data sets of one laboratory carry most of the evidence; the others alone say less."""
-    layers = load_layers(data_folder, DataSection())
-    others = ~layers.table["entry"].str.contains("Becker-Heidmann|Scharpenseel")
-    rest = replace(layers, table=layers.table[others].reset_index(drop=True))
-    spec = with_structure(load_turnover(find_model("turnover")), name="gamma", prior=PRIOR)
-    shapes = {}
-    for name, part in (("all", layers), ("others", rest)):
-        drawn = Sampler().posterior(spec, assemble(spec, part))["shape"].to_numpy()
-        shapes[name] = np.quantile(drawn, [0.025, 0.5, 0.975])
-        print(f"{name}: {len(part.table)} layers, a = {np.round(shapes[name], 2)}", flush=True)
-    assert shapes["all"][2] < 2.5
-    assert shapes["others"][0] > 1.2
-    assert shapes["others"][2] < 6.0  # many rates still, of another spread
 
 
 def _waic_and_k(shape: float | None, layers: TableData) -> tuple[np.ndarray, np.ndarray]:

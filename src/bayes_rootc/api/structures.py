@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ def compare_structures(
     *,
     joint: bool = False,
     folder: Path | str | None = None,
+    overwrite: bool = False,
     say: Callable[[str], None] = print,
     **source: Any,
 ) -> Compared:
@@ -38,6 +40,8 @@ def compare_structures(
         Fit the joint model under each structure too, for what follows for I_bulk and I_loss.
     folder : path, optional
         Where the files go; ``runs/structures`` by default.
+    overwrite : bool
+        Begin anew instead of keeping what is finished.
     say : callable
         Receives a line about each step.
 
@@ -62,6 +66,8 @@ def compare_structures(
     whole = load_spec(find_model(known.joint)) if joint else None
     target = Path("runs/structures") if folder is None else Path(folder)
     refuse_other(target)
+    if overwrite and target.is_dir():
+        shutil.rmtree(target)
     found = source_of(whole or turnover, data, **source)
     say(found.text)
     return compare(known, turnover, found.inputs, target, joint=whole, say=say)

@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, default=Path("runs/structures"), metavar="FOLDER",
         help="where the files go; default runs/structures",
     )  # fmt: skip
+    parser.add_argument(
+        "--overwrite", action="store_true", help="begin anew instead of going on where it stopped"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     compared = compare_structures(
         args.model, args.data, joint=args.joint, folder=args.output, say=_say,
-        simulated=args.simulated, world_seed=args.world_seed,
+        simulated=args.simulated, world_seed=args.world_seed, overwrite=args.overwrite,
     )  # fmt: skip
     _print(compared)
     folder = Path("reports") / args.output.resolve().name
