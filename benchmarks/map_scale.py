@@ -2,8 +2,8 @@
 
 Of runs/joint and runs/learning and the half-degree grid of the data folder. The fine grid repeats
 each of its cells ten by ten (0.05 degree, 26 million cells); its map is stopped after a while.
-Killed maps are of every third cell, of forests of 60 trees; each is killed (SIGKILL) at a random moment, resumed to its
-end, and compared with one that was left in peace, byte by byte.
+Killed maps are of every third cell, of forests of 60 trees; each is killed (SIGKILL) at a random
+moment, resumed to its end, and compared with one that was left in peace, byte by byte.
 """
 
 from __future__ import annotations
