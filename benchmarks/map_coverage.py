@@ -20,7 +20,7 @@ import xarray as xr
 from bayes_rootc.data.inputs import Inputs
 from bayes_rootc.data.site_table import place_id
 from bayes_rootc.data.source import find_source
-from bayes_rootc.inference.derive_layers import kept_draws, per_layer, pick
+from bayes_rootc.inference.derive_layers import LayerDraws, kept_draws, per_layer, pick
 from bayes_rootc.inference.flow_constants import flow_constants
 from bayes_rootc.inference.flow_derive import label
 from bayes_rootc.inference.flow_levels import layer_means_k, recover_density
@@ -160,10 +160,9 @@ def _derived(problem: FlowProblem, draws: Draws, rng: np.random.Generator) -> An
     some = {n: pick(v, shape, kept) for n, v in flat_draws(draws.posterior).items()}
     turnover = problem.blocks["turnover"]
     assert isinstance(turnover, TurnoverSpec)
-    derived = per_layer(
-        problem.likelihood, turnover.likelihood.student_t_df, layer_means_k(problem, some),
-        some["tau_k"], n_chains=shape[0], kept=kept, rng=rng,
-    )["derived"]  # fmt: skip
+    layers = LayerDraws(layer_means_k(problem, some), some["tau_k"], {}, shape[0], kept)
+    df = turnover.likelihood.student_t_df
+    derived = per_layer(problem.likelihood, df, layers, rng)["derived"]
     ln_rho, _ = recover_density(problem, some, rng)
     rho = np.exp(ln_rho).reshape(derived["k"].shape)
     return derived.assign(rho=(derived["k"].dims, rho))

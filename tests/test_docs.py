@@ -244,3 +244,48 @@ def test_results_of_the_readme_are_those_of_the_report_kept_here() -> None:
             else:
                 cells.append(f"{middle:.2f} ({low:.2f}-{high:.2f})")
         assert f"| {name} | {' | '.join(cells)} |" in readme
+
+
+def test_results_of_the_learners_are_those_of_the_report_kept_here() -> None:
+    scores = pd.read_csv(ROOT / "reports/real-data/learning/tables/scores.csv")
+    r2 = scores[scores["learner"] == "ensemble"].set_index(["target", "rule"])["r2"]
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for target, name in {
+        "i_root": "ln I_root", "i_bulk": "ln I_bulk of a layer", "f_bnpp": "logit BNPP/NPP",
+        "ln_k": "ln k of a layer", "ln_rho": "ln carbon density of a layer",
+    }.items():  # fmt: skip
+        assert f"| {name} | {r2[target, 'random']:.2f} | {r2[target, 'grouped']:.2f} |" in page
+
+
+def test_results_of_the_structures_are_those_of_the_report_kept_here() -> None:
+    tables = ROOT / "reports/real-data/structures/tables"
+    scores = pd.read_csv(tables / "comparison.csv").set_index(["criterion", "structure"])
+    flows = pd.read_csv(tables / "flows.csv").query(
+        "biome == 'all' and layer_cm == '0-200' and statistic == 'mean over sites'"
+    )
+    flows = flows.set_index("structure")
+    survival = pd.read_csv(tables / "survival.csv").set_index(["structure", "statistic"])
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for structure, name in {
+        "two_pool": "two pools (30 % fast)", "lognormal": "log-normal", "gamma": "gamma",
+        "gamma_by_depth": "gamma, shape by depth",
+    }.items():  # fmt: skip
+        cells = []
+        for criterion in ("layer", "profile", "study"):
+            row = scores.loc[criterion, structure]
+            cells.append(f"{row['difference']:+.0f} ± {row['difference_se']:.0f}")
+        cells.append(f"{scores.loc[('study', structure), 'weight']:.2f}")
+        cells += _bulk_and_share(flows.loc[structure])
+        assert f"| {name} | {' | '.join(cells)} |" in page
+    assert f"| stacked | | | | | {' | '.join(_bulk_and_share(flows.loc['stacked']))} |" in page
+    mixed = survival.loc["stacked", "mean over sites"]
+    low, middle, high = (100.0 * mixed[f"survives{e}"] for e in ("_q025", "_q50", "_q975"))
+    assert f"{middle:.0f} % survives" in page
+    assert f"of {low:.0f} to {high:.0f} %" in page
+
+
+def _bulk_and_share(row: pd.Series) -> list[str]:
+    bulk = [row[f"i_bulk{end}"] for end in ("_q50", "_q025", "_q975")]
+    share = [100.0 * row[f"loss_share{end}"] for end in ("_q50", "_q025", "_q975")]
+    return [f"{bulk[0]:.2f} ({bulk[1]:.2f}-{bulk[2]:.2f})",
+            f"{share[0]:.0f} ({share[1]:.0f}-{share[2]:.0f})"]  # fmt: skip
