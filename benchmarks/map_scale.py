@@ -113,8 +113,7 @@ def _mapped(
         if not began and blocks.is_dir() and any(blocks.glob("*.npz")):
             began = time.perf_counter()
         if began and time.perf_counter() - began > seconds:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            _kill(process)
     whole = time.perf_counter() - clock
     mapped = sum(int(_count(path)) for path in blocks.glob("*.npz"))
     found = {
@@ -142,20 +141,22 @@ def _peak_mib(pid: int) -> float:
 def _killed(folder: Path, grid: Path, say: Callable[[str], None]) -> int:
     """How many of the killed and resumed maps are those that were left in peace."""
     spec, maps = _spec(folder, "coarse", grid, n_trees=60), folder / "maps"
+    begun = _start(folder, "begun", spec)
+    _wait_for_block(begun, maps / "begun" / "blocks")
+    _kill(begun)
+    shutil.copytree(maps / "begun", maps / "peace")
     clock = time.perf_counter()
-    assert _start(folder, "peace", spec).wait() == 0
+    if _start(folder, "peace", spec, "--resume").wait():
+        raise RuntimeError("the map that was left in peace did not end")
     usual = time.perf_counter() - clock
     rng, same = np.random.default_rng(1), 0
     for number in range(KILLS):
         name = f"killed{number}"
-        process = _start(folder, name, spec)
-        blocks = maps / name / "blocks"
-        while not blocks.is_dir() and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0.0, 0.3 * usual))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        done = len([*blocks.glob("*.npz")])
+        shutil.copytree(maps / "begun", maps / name)
+        process = _start(folder, name, spec, "--resume")
+        time.sleep(rng.uniform(0.3, 1.0) * usual)
+        _kill(process)
+        done = len([*(maps / name / "blocks").glob("*.npz")])
         code = _start(folder, name, spec, "--resume").wait()
         equal = code == 0 and all(_same(maps / "peace" / e, maps / name / e)
                                   for e in ("forest.zarr", "posterior.zarr"))  # fmt: skip
@@ -163,6 +164,16 @@ def _killed(folder: Path, grid: Path, say: Callable[[str], None]) -> int:
         say(f"kill {number + 1}: after {done} blocks, {'identical' if equal else 'DIFFERENT'}")
         shutil.rmtree(maps / name)
     return same
+
+
+def _wait_for_block(process: subprocess.Popen[bytes], blocks: Path) -> None:
+    while process.poll() is None and not any(blocks.glob("*.npz")):
+        time.sleep(0.05)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -73,7 +73,8 @@ def make_plan(folder: Path, n_threads: int) -> Plan:
     biome = opened.spec.grid.biome
     land = [int(np.isfinite(cube.read([biome], one)[biome]).sum()) for one in blocks]
     with_land = [block for block, n in zip(blocks, land, strict=True) if n]
-    most = max(TIMED_BLOCKS, n_threads)
+    # A multiple of the threads, or one of them would wait while the last block is made.
+    most = -(-TIMED_BLOCKS // n_threads) * n_threads
     some = with_land[:: max(len(with_land) // most, 1)][:most]
     map_block(folder, some[0])  # untimed, for the first one also opens and compiles
     size = len(output.quantiles) * BYTES_PER_CELL["per quantile"] + BYTES_PER_CELL["other"]

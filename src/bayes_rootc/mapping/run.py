@@ -6,7 +6,7 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,11 +146,12 @@ def _begin(
     stands = folder / CERTIFICATE
     if resume:
         found: dict[str, Any] = json.loads(stands.read_text(encoding="utf-8"))
-        for key, value in wanted.items():
-            if found.get(key) != value:
+        begun = _contents(found)
+        for key, value in _contents(wanted).items():
+            if begun.get(key) != value:
                 raise RunError(
                     f"{folder}: was begun with another {key.replace('_', ' ')} "
-                    f"({_short(found.get(key))}; now {_short(value)}); --overwrite begins anew"
+                    f"({_short(begun.get(key))}; now {_short(value)}); --overwrite begins anew"
                 )
         return found
     if stands.exists() and not overwrite:
@@ -160,6 +161,17 @@ def _begin(
         )
     _prepare_beside(spec, request, wanted, say)
     return wanted
+
+
+def _contents(certificate: Mapping[str, Any]) -> dict[str, Any]:
+    """What a map is made of by content, flat: the same file under another path is the same."""
+    found: dict[str, Any] = {}
+    for key, value in certificate.items():
+        if key in ("run", "learning"):
+            found |= {f"{key} ({name})": one for name, one in value.items() if name != "path"}
+        elif key != "grid":  # its path; the hash is there too
+            found[key] = value
+    return found
 
 
 def _sweep(folder: Path) -> None:

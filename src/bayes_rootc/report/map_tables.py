@@ -63,7 +63,8 @@ def key_table(totals: pd.DataFrame, block_degrees: float) -> Table:
         of = part.set_index("flow")
         values = (interval_cell(of.loc[flow], share=flow == SHARE) for flow in FLOWS)
         cells.append((str(engine), BIOME_NAMES[str(biome)], *values))
-    header = ("engine", "biome", *FLOWS.values())
+    flows = (name if flow == SHARE else f"{name} (Pg C yr⁻¹)" for flow, name in FLOWS.items())
+    header = ("engine", "biome", *flows)
     caption = (
         "Pg C yr⁻¹ over 0-200 cm, area-weighted: median (95 % interval of the total). Errors of "
         f"the forests are shared within blocks of {block_degrees:g}° and independent between them; "
