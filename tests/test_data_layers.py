@@ -628,5 +628,7 @@ def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
         "note: columns that are not read: d14c_sd (did you mean delta14c_err?), C_percent (did you "
         "mean pct_c?), colour"
     ) in report.text()
+    assert "kept without delta14c_err: 1; a fit takes likelihood.default_sd" in report.text()
+    assert report.as_dict()["gaps"] == {"delta14c_err": 1, "mat": 1, "map": 1}
     many = [{f"extra{i}": "1" for i in range(tidy.N_TOLD + 5)}]
     assert check_layers(written(tmp_path, table_text(many))).text().endswith("extra11, and 5 more")

@@ -33,7 +33,9 @@ def turnover(
     lat : float, optional
         Latitude, or name the ``zone``.
     **options
-        ``zone``, ``sd`` (‰), ``level``; see :func:`bayes_rootc.radiocarbon.sample.sample_turnover`.
+        ``zone``, ``sd`` (‰), ``level``; ``mixture``, a structure as
+        :class:`bayes_rootc.radiocarbon.structures.Mixture` ("gamma", 1.5), where the command has
+        ``--structure``; see :func:`bayes_rootc.radiocarbon.sample.sample_turnover`.
 
     Examples
     --------

@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(compared: Compared) -> None:
     mark = " (SIMULATED)" if compared.info["source"] == "simulated" else ""
-    shown = compared.comparison.drop(columns=["pit_distance", "crps"])
+    shown = compared.comparison.drop(columns=["pit_distance", "crps", "n_high_k"])
     _say(f"\nLog predictive density of Δ14C (per ‰, summed over layers){mark}")
-    _say(shown.to_string(index=False, float_format="{:.2f}".format))
+    _say(shown.to_string(index=False, float_format="{:.2f}".format, na_rep=""))
 
 
 def _say(text: str) -> None:

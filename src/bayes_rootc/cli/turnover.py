@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,8 @@ def _as_dict(
     return {
         "modes": [dict(mode) for mode in answer.modes],
         "structure": answer.mixture.name,
+        "shape": _or_none(answer.mixture.shape),
+        "fraction": _or_none(answer.mixture.fraction),
         "delta14c": answer.delta14c,
         "sd": answer.sd,
         "year": answer.year,
@@ -168,8 +171,15 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) 
     return "\n".join(lines)
 
 
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
 def _rates(mixture: Mixture) -> str:
-    return "" if mixture.name == "one_pool" else f"; {mixture.name}, shape {mixture.shape:g}"
+    if mixture.name == "one_pool":
+        return ""
+    fast = "" if math.isnan(mixture.fraction) else f", {mixture.fraction:g} of the stock fast"
+    return f"; {mixture.name}, shape {mixture.shape:g}{fast}"
 
 
 def years(value: float) -> str:

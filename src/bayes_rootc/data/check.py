@@ -13,6 +13,13 @@ from bayes_rootc.errors import DataError
 from bayes_rootc.layers import BIOMES
 from bayes_rootc.spec.turnover import DataSection
 
+GAPS = {
+    "delta14c_err": "a fit takes likelihood.default_sd of its model file",
+    "mat": "as a covariate it is then the mean of the biome",
+    "map": "as a covariate it is then the mean of the biome",
+}
+"""Column → what takes the place of a value that is missing."""
+
 SHOWN = 20
 """Implausible rows in the text; the JSON has all."""
 
@@ -52,6 +59,13 @@ class CheckReport:
             if b.number in sizes.index
         ]
 
+    def gaps(self) -> dict[str, int]:
+        """Column → kept layers without a value that a fit needs and then takes from elsewhere."""
+        if self.layers is None:
+            return {}
+        missing = {column: int(self.layers.table[column].isna().sum()) for column in GAPS}
+        return {column: n for column, n in missing.items() if n}
+
     def as_dict(self) -> dict[str, Any]:
         """Everything in the report in plain types, for JSON."""
         report: dict[str, Any] = {
@@ -70,6 +84,7 @@ class CheckReport:
                 for drop in self.layers.drops
             ],
             "biomes": self.biomes(),
+            "gaps": self.gaps(),
             "implausible": self.layers.implausible.to_dict(orient="records"),
             "notes": list(self.layers.notes),
             "data_hash": self.layers.data_hash,
@@ -86,6 +101,7 @@ class CheckReport:
             f"rows read {layers.n_read}, kept {len(layers.table)} in "
             f"{layers.table['profile'].nunique()} profiles, dropped {dropped}",
             *(f"  {len(drop.rows):6d}  {drop.text}" for drop in layers.drops),
+            *(f"kept without {column}: {n}; {GAPS[column]}" for column, n in self.gaps().items()),
         ]
         if self.ok:
             lines += ["", f"{'biome':<24}{'layers':>8}{'profiles':>10}"]

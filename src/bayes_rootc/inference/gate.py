@@ -13,6 +13,9 @@ import xarray as xr
 from bayes_rootc.radiocarbon.quadrature import SMALLEST_TAU
 from bayes_rootc.spec.turnover import GateSection
 
+UNRESOLVED = "converged, but tau"
+"""Begins the verdict where all that fails is that layers scatter less than nodes resolve."""
+
 POPULATION = (
     "alpha", "beta", "gamma", "sigma_biome", "sigma_slope", "sigma_profile", "tau", "shape",
     "shape_slope", "a_biome", "s_biome",
@@ -142,7 +145,7 @@ def judge(
     failed = [check for check in checks if not check.passed]
     if [check.name for check in failed] == ["tau_range"]:
         verdict = (
-            f"converged, but tau reaches down to {failed[0].value:.2f}: below {SMALLEST_TAU:g} the "
+            f"{UNRESOLVED} reaches down to {failed[0].value:.2f}: below {SMALLEST_TAU:g} the "
             "quadrature is approximate; the layers scatter less than the table resolves"
         )
     elif not failed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
+from bayes_rootc.inference.gate import UNRESOLVED
 from bayes_rootc.report import numbers
 from bayes_rootc.report.kinds import kind_of
 from bayes_rootc.report.parts import Banner, Diagnostics, Report, make_picture, make_table
@@ -71,6 +72,15 @@ def banners_of(run: xr.DataTree, diagnostics: Diagnostics) -> list[Banner]:
             Banner(
                 "NOT CHECKED",
                 "The run has no verdict on convergence. Do not use its numbers before it has one.",
+            )
+        )
+    elif str(diagnostics.get("verdict", "")).startswith(UNRESOLVED):
+        banners.append(
+            Banner(
+                "NOT RESOLVED",
+                "The chains agree, but layers scatter about their profiles less than the table of "
+                "the likelihood resolves: k of single layers is approximate. More draws do not "
+                "help; the guide says what does.",
             )
         )
     elif not diagnostics["passed"]:

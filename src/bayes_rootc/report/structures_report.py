@@ -108,7 +108,7 @@ def structures_report(compared: Compared) -> Report:
         verdict=verdict,
         passed=not (_failed(compared) or _unsettled(compared)),
         facts=tuple(
-            (label(name), f"stacking weight {weight:.2f}")
+            (label(name), f"stacking weight {weight:.2f}{_given(compared, name)}")
             for name, weight in stacking(compared.comparison).items()
         ),
         key_table=key,
@@ -163,6 +163,14 @@ def structures_figures(compared: Compared, found: Consequences) -> list[Drawing]
         "are the same (one pool)."
     )
     return [*shown, Drawing("ages", "Ages", ages, found.ages, figures.ages)]
+
+
+def _given(compared: Compared, name: str) -> str:
+    """What the file fixes of a structure."""
+    section = compared.info["structures"][name].get("structure", {})
+    if section.get("shape") is None:
+        return ""
+    return f"; {section['name']} of fixed shape {section['shape']:g}"
 
 
 def _fractions(compared: Compared) -> list[str]:
