@@ -16,6 +16,7 @@ import xarray as xr
 from bayes_rootc.cli.report import add_arguments
 from bayes_rootc.cli.report import run as run_verb
 from bayes_rootc.errors import RunError, WriteError
+from bayes_rootc.inference.gate import UNRESOLVED
 from bayes_rootc.report import tables
 from bayes_rootc.report.columns import TABLES
 from bayes_rootc.report.content import build_report
@@ -260,9 +261,14 @@ def test_every_number_of_the_population_table_is_on_the_page() -> None:
         ({"simulated": True}, fake_diagnostics(), ["SIMULATED WORLD"]),
         ({"partial": True}, fake_diagnostics(), ["PARTIAL"]),
         ({}, fake_diagnostics(passed=False), ["NOT CONVERGED"]),
+        (
+            {},
+            fake_diagnostics(passed=False) | {"verdict": f"{UNRESOLVED} reaches down to 0.13"},
+            ["NOT RESOLVED"],
+        ),
         ({}, {}, ["NOT CHECKED"]),
     ],
-    ids=["clean", "simulated", "partial", "not_converged", "not_checked"],
+    ids=["clean", "simulated", "partial", "not_converged", "not_resolved", "not_checked"],
 )
 def test_banners_say_what_is_wrong(
     options: dict[str, Any], diagnostics: dict[str, Any], words: list[str]
