@@ -118,7 +118,7 @@ def test_a_run_that_did_not_converge_is_marked_first(folder: Path) -> None:
     report = map_report(
         there, {**info, "spec": {**info["spec"], "engines": []}}, Totals(totals, pd.DataFrame(), {})
     )
-    assert any("NOT CONVERGED" in banner.sentence for banner in report.banners)
+    assert [banner.word for banner in report.banners] == ["SIMULATED WORLD", "NOT CONVERGED"]
     assert not report.passed
     with pytest.raises(Exception, match="is no finished map"):
         write_map_report(folder)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bayes_rootc.inference import structures
+from bayes_rootc.inference.structures_folder import seconds_of
 from bayes_rootc.spec.load import load_spec
 from bayes_rootc.spec.locate import find_model
 
@@ -32,7 +33,9 @@ class Fits:
         return self.there is not None and bool(self.there[0] == spec)
 
     def open_run(self, _: Path) -> Any:
-        return SimpleNamespace(diagnostics={"passed": self.there[1], "verdict": "18 divergences"})
+        return SimpleNamespace(diagnostics={
+            "passed": self.there[1], "verdict": "18 divergences", "sampling_seconds": 10.0,
+        })  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -48,8 +51,10 @@ def test_fits_that_fail_are_repeated_once_and_kept(
     said: list[str] = []
     inputs: Any = None
     for _ in range(2):
-        fit = structures.fitted(JOINT, inputs, tmp_path / "joint", said.append)
+        fit = structures.fitted(JOINT, inputs, tmp_path, ("joint", "gamma"), said.append)
         assert fit.diagnostics["passed"] == passed[-1]
     assert fits.accepted == pytest.approx(accepted)
     assert sum("once more, with shorter steps" in line for line in said) == len(passed) - 1
     assert "fitted already" in said[-1]
+    # All attempts count as time that the structure takes.
+    assert seconds_of(tmp_path) == {"joint/gamma": 10.0 * len(accepted)}
