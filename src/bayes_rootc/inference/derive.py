@@ -133,11 +133,10 @@ def _per_biome(spec: TurnoverSpec, problem: Problem, posterior: xr.Dataset) -> x
 def _prior_groups(spec: TurnoverSpec, problem: Problem, rng: np.random.Generator) -> Groups:
     names = problem.design.covariate_names
     prior = prior_draws(spec, len(names), PRIOR_DRAWS, rng)
-    if not names:
-        del prior["gamma"]
     stored = {
         name: (("chain", "draw", "covariate")[: values.ndim + 1], values[None])
         for name, values in prior.items()
+        if values.size  # no effects where there are no covariates
     }
     first = {name: values[:PRIOR_PREDICTIVE_DRAWS] for name, values in prior.items()}
     predicted = prior_delta14c(spec, problem, first, rng).astype(np.float32)
