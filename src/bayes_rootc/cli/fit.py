@@ -26,6 +26,10 @@ is nothing, a simulated world is fitted, and the output says so. Exit code 0: co
 is stored but did not pass the gate; 2: an error that you can mend; 130: stopped (the draws made so
 far are kept and `report` reads them as a partial run)."""
 
+REMEDY = (
+    "what helps: with few profiles or biomes, target_accept_sparse = 0.99 and draws = 3000 in "
+    "[sampler] of a copy of the model file; docs/guide.md, section 4, has more"
+)
 NOT_CONVERGED = 1
 
 
@@ -125,6 +129,8 @@ def _summarise(fit: Fit, stored: xr.DataTree) -> None:
     seconds = fit.diagnostics.get("sampling_seconds")
     took = f" (sampled in {seconds:.0f} s)" if seconds else ""
     _say(f"\n{fit.diagnostics['verdict']}{took}")
+    if not fit.diagnostics["passed"]:
+        _say(REMEDY)
     _say(f"run: {fit.folder}")
 
 

@@ -66,6 +66,11 @@ class CheckReport:
         missing = {column: int(self.layers.table[column].isna().sum()) for column in GAPS}
         return {column: n for column, n in missing.items() if n}
 
+    def _taken(self, column: str, n: int) -> str:
+        assert self.layers is not None
+        every = n == len(self.layers.table) and column != "delta14c_err"
+        return f"{n}; " + ("it is left out as a covariate" if every else GAPS[column])
+
     def as_dict(self) -> dict[str, Any]:
         """Everything in the report in plain types, for JSON."""
         report: dict[str, Any] = {
@@ -101,7 +106,10 @@ class CheckReport:
             f"rows read {layers.n_read}, kept {len(layers.table)} in "
             f"{layers.table['profile'].nunique()} profiles, dropped {dropped}",
             *(f"  {len(drop.rows):6d}  {drop.text}" for drop in layers.drops),
-            *(f"kept without {column}: {n}; {GAPS[column]}" for column, n in self.gaps().items()),
+            *(
+                f"kept without {column}: {self._taken(column, n)}"
+                for column, n in self.gaps().items()
+            ),
         ]
         if self.ok:
             lines += ["", f"{'biome':<24}{'layers':>8}{'profiles':>10}"]
