@@ -13,6 +13,8 @@ from itertools import groupby
 
 import xarray as xr
 
+from bayes_rootc.variables import SHAPE, SHAPE_SLOPE
+
 Source = tuple[str, ...]
 ATTRIBUTES = "attributes"
 
@@ -125,3 +127,14 @@ COMPARISON = (
     *dict.fromkeys([*LOSSES, "posterior/tau_bnpp", "derived/i_*_total_mean",
                     "constant_data/depth_cm", *_DATA, STUDY]),
 )  # fmt: skip
+
+# --- comparisons of structures: each run of a folder --------------------------------------------
+
+POINTWISE = "pointwise.csv"
+"""Scores of single layers, from which stacking weights come too."""
+
+COMPARED = (POINTWISE, "turnover/*/log_likelihood/delta14c", "folds/*.csv")
+SHAPES = _of("turnover/*/posterior", SHAPE, SHAPE_SLOPE)
+AGES = (*_of("turnover/*/derived", "k_typical", "age_factor"), POINTWISE)
+SURVIVAL = (*(f"joint/*/{path}" for path in LOSSES), POINTWISE)
+TIMES = ("timing.json",)

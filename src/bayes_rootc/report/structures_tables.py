@@ -12,9 +12,10 @@ from bayes_rootc.report import numbers
 from bayes_rootc.report.columns import Column, Interval, WithError, WithTitle
 from bayes_rootc.report.figures.structures import BIOME_NAMES, CRITERIA, label
 from bayes_rootc.report.parts import Table, table_of
+from bayes_rootc.report.sources import AGES, COMPARED, SHAPES, SURVIVAL, TIMES
 from bayes_rootc.report.structures_text import studies_of_best
 from bayes_rootc.spec.structures import REFERENCE
-from bayes_rootc.variables import SHAPE, SHAPE_SLOPE, VARIABLES
+from bayes_rootc.variables import VARIABLES
 
 N_SHOWN = 8
 """Studies shown at either end."""
@@ -63,7 +64,7 @@ def _survival(frame: pd.DataFrame) -> Table:
         Column("p_no_less", "P(no less than all)", numbers.two_decimals),
     )  # fmt: skip
     words = ("What of the one-pool loss survives", caption)
-    return table_of("survival", words, frame, columns, ("joint/*/derived/*",))
+    return table_of("survival", words, frame, columns, SURVIVAL)
 
 
 def _times(compared: Compared) -> list[Table]:
@@ -82,7 +83,7 @@ def _times(compared: Compared) -> list[Table]:
         Column("over_one_pool", "times one pool (–)", numbers.three_digits),
     )  # fmt: skip
     caption = "All attempts of a fit together; seconds depend on what else the machine did."
-    return [table_of("times", ("Time of sampling", caption), frame, columns, ("timing.json",))]
+    return [table_of("times", ("Time of sampling", caption), frame, columns, TIMES)]
 
 
 def _comparison(frame: pd.DataFrame) -> Table:
@@ -101,8 +102,7 @@ def _comparison(frame: pd.DataFrame) -> Table:
         Column("crps", "CRPS (‰)", numbers.three_digits),
         Column("n_high_k", "layers with Pareto k > 0.7", lambda n: "n/a" if n == -1 else str(n)),
     )  # fmt: skip
-    source = ("pointwise.csv", "turnover/*/log_likelihood/delta14c")
-    return table_of("comparison", ("Structures compared", caption), frame, columns, source)
+    return table_of("comparison", ("Structures compared", caption), frame, columns, COMPARED)
 
 
 def _shapes(frame: pd.DataFrame) -> Table:
@@ -115,8 +115,7 @@ def _shapes(frame: pd.DataFrame) -> Table:
         STRUCTURE, Column("parameter", "parameter", lambda name: VARIABLES[str(name)].long_name),
         Interval("value", "value (–)", middle="_q50"),
     )  # fmt: skip
-    source = tuple(f"turnover/*/posterior/{name}" for name in (SHAPE, SHAPE_SLOPE))
-    return table_of("shapes", ("How widely rates are spread", caption), frame, columns, source)
+    return table_of("shapes", ("How widely rates are spread", caption), frame, columns, SHAPES)
 
 
 def _gains(frame: pd.DataFrame) -> Table:
@@ -128,7 +127,7 @@ def _gains(frame: pd.DataFrame) -> Table:
         LEFT_OUT, STRUCTURE, Column("group", "where"), LAYERS,
         WithError("difference", "less one pool ± SE"), PER_LAYER,
     )  # fmt: skip
-    return table_of("gains", words, frame, columns, ("pointwise.csv",))
+    return table_of("gains", words, frame, columns, COMPARED)
 
 
 def _studies(compared: Compared) -> list[Table]:
@@ -148,7 +147,7 @@ def _studies(compared: Compared) -> list[Table]:
         Column("difference", "less one pool", lambda value: f"{value:+.1f}"), PER_LAYER,
     )  # fmt: skip
     words = ("Which studies say so", caption)
-    return [table_of("studies", words, frame, columns, ("pointwise.csv",), shown=shown)]
+    return [table_of("studies", words, frame, columns, COMPARED, shown=shown)]
 
 
 def _ages(frame: pd.DataFrame) -> Table:
@@ -162,10 +161,9 @@ def _ages(frame: pd.DataFrame) -> Table:
         Interval("stock_age", "mean age of the stock (yr)", middle="_q50"),
         Column("p_no_age", "draws without a mean age", numbers.percent),
     )  # fmt: skip
-    source = tuple(f"turnover/*/derived/{name}" for name in ("k_typical", "age_factor"))
     shown = frame[frame["layer_cm"].isin(AGES_SHOWN)]
     words = ("Ages under each structure", caption)
-    return table_of("ages", words, frame, columns, source, shown=shown)
+    return table_of("ages", words, frame, columns, AGES, shown=shown)
 
 
 def _flows(frame: pd.DataFrame) -> Table:
@@ -183,4 +181,4 @@ def _flows(frame: pd.DataFrame) -> Table:
     whole = (frame["layer_cm"] == "0-200") | (frame["biome"] == "all")
     shown = frame[(frame["statistic"] == "mean over sites") & whole]
     words = ("Flows under each structure", caption)
-    return table_of("flows", words, frame, columns, ("joint/*/derived/*",), shown=shown)
+    return table_of("flows", words, frame, columns, SURVIVAL, shown=shown)
