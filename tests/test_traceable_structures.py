@@ -6,7 +6,7 @@ change; everything that it does not list is moved at once, and it must not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def tables(
 ) -> dict[str, Table]:
     """Tables of the report of these runs, scores and seconds, by name."""
     info: dict[str, Any] = {
-        "structures": dict.fromkeys(runs["turnover"], {}), "joint": joint, "seconds": seconds,
+        "structures": {key: {} for key in runs["turnover"]}, "joint": joint, "seconds": seconds,
     }  # fmt: skip
     compared = Compared(Path(), compare(scores), gains(scores), scores, info)
     monkeypatch.setattr(structures_report, "_runs", lambda _, model: runs[model])
@@ -180,8 +180,8 @@ def test_scores_of_layers_are_those_of_the_run_and_of_the_folds() -> None:
     rest = [other for other in paths_of(run) if other != path]
     assert left_out(perturbed(run, *rest)).equals(usual)
     columns = {"log_score": "elpd", "covered_90": "covered_90", "pit": "pit", "crps": "crps"}
-    folds = pd.DataFrame({"row": np.arange(n)[::-1]} |
-                         {name: np.linspace(0.0, i + 1.0, n) for i, name in enumerate(columns)})  # fmt: skip
+    values = {name: np.linspace(0.0, i + 1.0, n) for i, name in enumerate(columns)}
+    folds = pd.DataFrame({"row": np.arange(n)[::-1]} | values)
     scored = _scored(folds, table, "study")
     for name, column in columns.items():
         assert scored[column].to_list() == folds[name].to_list()[::-1]

@@ -127,7 +127,8 @@ def _summarise(fit: Fit, stored: xr.DataTree) -> None:
         _say(f"and {by_component.sum()} weights of covariates, which the report lists")
     _say(f"\n{render_text(kind_of(stored).key_table(stored))}")
     seconds = fit.diagnostics.get("sampling_seconds")
-    took = f" (sampled in {seconds:.0f} s)" if seconds else ""
+    twice = ", in two attempts" if fit.diagnostics.get("attempts") == 2 else ""
+    took = f" (sampled in {seconds:.0f} s{twice})" if seconds else ""
     _say(f"\n{fit.diagnostics['verdict']}{took}")
     if not fit.diagnostics["passed"]:
         _say(REMEDY)

@@ -30,9 +30,9 @@ from bayes_rootc.inference.heldout import (
     predict_profiles,
     profile_folds,
 )
-from bayes_rootc.inference.kinds import shorter_steps, target_acceptance
+from bayes_rootc.inference.kinds import target_acceptance
 from bayes_rootc.inference.predictive import flat_draws
-from bayes_rootc.inference.sampling import Draws, compile_model, sample
+from bayes_rootc.inference.sampling import Draws, compile_model, sample_with_retry
 from bayes_rootc.inference.scores import (
     LEVELS,
     Predictive,
@@ -216,10 +216,10 @@ def _fit(
     sampler = SamplerSection(chains=CHAINS, tune=TUNE, draws=DRAWS, seed=seed)
     accept = target_acceptance(spec.sampler, design)
     try:
-        draws = sample(compiled, sampler, target_accept=accept)
-        if draws.sample_stats["diverging"].any():
-            say(f"{name}: the sampler diverged; once more, with shorter steps")
-            draws = sample(compiled, sampler, target_accept=shorter_steps(accept))
+        draws = sample_with_retry(
+            compiled, sampler, target_accept=accept, divergences_max=0,
+            say=lambda text: say(f"{name}: {text}"),
+        )  # fmt: skip
     except SamplingInterrupted:
         raise SamplingInterrupted(f"stopped in {name}; nothing was written") from None
     say(

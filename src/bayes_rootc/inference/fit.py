@@ -28,7 +28,7 @@ from bayes_rootc.inference.run_folder import (
     refuse_if_running,
     write_certificate,
 )
-from bayes_rootc.inference.sampling import Draws, compile_model, read_draws, sample
+from bayes_rootc.inference.sampling import Draws, compile_model, read_draws, sample_with_retry
 from bayes_rootc.inference.store import load_run, peak_memory_gib, write_tree
 from bayes_rootc.models.assemble import atmosphere_hash, atmosphere_of
 from bayes_rootc.radiocarbon.table import Input
@@ -86,7 +86,7 @@ def fit_model(
     say: Say = lambda _: None,
     progress: Progress | None = None,
 ) -> Fit:
-    """Fit a model and store the run.
+    """Fit a model and store the run; what diverges is sampled once more, with shorter steps.
 
     Parameters
     ----------
@@ -131,16 +131,22 @@ def fit_model(
     compiled = compile_model(kind.build(spec, problem))
     compiled_in = time.monotonic() - clock
     say(f"compiled in {compiled_in:.0f} s; sampling")
-    draws = sample(
+    draws = sample_with_retry(
         compiled,
         spec.sampler,
         target_accept=kind.target_accept(spec.sampler, problem),
+        divergences_max=spec.gate.divergences_max,
+        say=say,
         checkpoint=folder.draws,
         cores=cores,
         progress=progress,
     )
     say(f"sampled in {draws.seconds:.0f} s; deriving results, writing {folder.fit}")
-    timing = {"compile_seconds": compiled_in, "sampling_seconds": draws.seconds}
+    timing = {
+        "compile_seconds": compiled_in,
+        "sampling_seconds": draws.seconds,
+        "attempts": draws.attempts,
+    }
     return _finish(folder, spec, problem, draws, certificate | {"timing": timing})
 
 
@@ -170,7 +176,7 @@ def finish_partial(path: Path) -> Fit:
             f"{path}: the atmosphere tables in {inputs.folder or 'the package'} are not those of "
             "the fit; restore them or fit again"
         )
-    timing = {"compile_seconds": None, "sampling_seconds": None}
+    timing = {"compile_seconds": None, "sampling_seconds": None, "attempts": None}
     return _finish(folder, spec, problem, draws, certificate | {"timing": timing})
 
 

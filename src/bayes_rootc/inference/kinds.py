@@ -66,11 +66,6 @@ def kind_of(spec: Spec) -> Kind:
     return TURNOVER if isinstance(spec, TurnoverSpec) else FLOW
 
 
-def shorter_steps(target_accept: float) -> float:
-    """Acceptance to tune to where the sampler diverged: a quarter of the rejections."""
-    return 1.0 - (1.0 - target_accept) / 4.0
-
-
 def _assemble_turnover(spec: TurnoverSpec, inputs: Inputs) -> Problem:
     if "layers" not in inputs.tables:
         raise DataError(f"{inputs.origin}: has no layers; the turnover model needs them")

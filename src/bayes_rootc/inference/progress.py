@@ -8,6 +8,9 @@ from typing import Any, TextIO
 
 LOG_EVERY_SECONDS = 10.0
 
+KNOWN_SHARE = 0.05
+"""Share of the draws from which on the time left is told: the first ones are slow."""
+
 
 class Progress:
     """Callback for nutpie that prints draws, divergences and the time left.
@@ -42,10 +45,11 @@ class Progress:
         self._stream.flush()
 
     def close(self) -> None:
-        """End the renewed line."""
+        """End the renewed line; sampling may begin again."""
         if self._live and self._width:
             self._stream.write("\n")
             self._stream.flush()
+        self._start, self._last, self._width = None, 0.0, 0
 
     def _text(self, chains: list[Any], now: float) -> str:
         done = sum(chain.finished_draws for chain in chains)
@@ -54,5 +58,5 @@ class Progress:
         tuning = sum(bool(chain.started and chain.tuning) for chain in chains)
         left = (now - (self._start or now)) * (total - done) / done if done else float("nan")
         state = f", {tuning} of {len(chains)} chains tuning" if tuning else ""
-        remaining = f", about {left:.0f} s left" if done else ""
+        remaining = f", about {left:.0f} s left" if done >= KNOWN_SHARE * total else ""
         return f"sampling: {done}/{total} draws, {divergences} divergences{state}{remaining}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,15 @@ class Draws:
         Whether every chain made all its draws.
     seconds : float
         Wall time of sampling, compilation not counted; NaN for draws that were read back.
+    attempts : int
+        2 where the first draws diverged and were thrown away.
     """
 
     posterior: xr.Dataset
     sample_stats: xr.Dataset
     complete: bool
     seconds: float
+    attempts: int = 1
 
 
 def compile_model(model: Any) -> Any:
@@ -152,6 +156,49 @@ def sample(
         raise SamplingError("the sampler made no draws")
     _keep(tree, sampler, checkpoint)
     return _draws(tree, sampler.draws, "the sampler", time.monotonic() - start)
+
+
+def shorter_steps(target_accept: float) -> float:
+    """Acceptance to tune to where the sampler diverged: a quarter of the rejections."""
+    return 1.0 - (1.0 - target_accept) / 4.0
+
+
+def sample_with_retry(
+    compiled: Any,
+    sampler: SamplerSection,
+    *,
+    target_accept: float,
+    divergences_max: int,
+    say: Callable[[str], None],
+    **options: Any,
+) -> Draws:
+    """Run NUTS; where it diverges too often, once more with shorter steps.
+
+    Rare divergences of a big model depend on the seed and the processor. The second draws are
+    kept whatever they are, and the time of both counts.
+
+    Parameters
+    ----------
+    compiled, sampler, target_accept
+        As of :func:`sample`.
+    divergences_max : int
+        More than so many, all chains together, are too often.
+    say : callable
+        Receives a line if there is a second attempt.
+    **options
+        Passed on to :func:`sample`.
+    """
+    first = sample(compiled, sampler, target_accept=target_accept, **options)
+    divergences = int(first.sample_stats["diverging"].sum())
+    if divergences <= divergences_max:
+        return first
+    shorter = shorter_steps(target_accept)
+    say(
+        f"the sampler diverged ({divergences} of {first.sample_stats['diverging'].size} draws, "
+        f"in {first.seconds:.0f} s); once more, with shorter steps (target_accept = {shorter:.4g})"
+    )
+    second = sample(compiled, sampler, target_accept=shorter, **options)
+    return replace(second, seconds=first.seconds + second.seconds, attempts=2)
 
 
 def read_draws(checkpoint: Path) -> Draws:

@@ -28,12 +28,11 @@ from bayes_rootc.files import replacing, sha256_of_text
 from bayes_rootc.inference.crossval import cross_validate
 from bayes_rootc.inference.fit import Fit, fit_model, is_current, open_run
 from bayes_rootc.inference.heldout import place_names
-from bayes_rootc.inference.kinds import shorter_steps
 from bayes_rootc.inference.progress import Progress
 from bayes_rootc.inference.structure_scores import compare, gains
 from bayes_rootc.inference.structures_folder import (
     Compared,
-    add_seconds,
+    keep_seconds,
     refuse_other,
     seconds_of,
     write_compared,
@@ -167,16 +166,8 @@ def _refuse_other_atmosphere(turnover: TurnoverSpec, joint: Spec) -> None:
             )
 
 
-def careful(spec: Spec) -> Spec:
-    """Return the specification with shorter steps."""
-    content = dump_spec(spec)
-    for key in ("target_accept", "target_accept_sparse"):
-        content["sampler"][key] = shorter_steps(content["sampler"][key])
-    return parse_spec(content, where="structures")
-
-
 def fitted(spec: Spec, inputs: Inputs, folder: Path, which: tuple[str, str], say: Say) -> Fit:
-    """Fit; a posterior in which the sampler diverged is sampled once more, with shorter steps.
+    """Fit, or open what is there of the same specification and data.
 
     Parameters
     ----------
@@ -190,23 +181,13 @@ def fitted(spec: Spec, inputs: Inputs, folder: Path, which: tuple[str, str], say
     """
     path = folder.joinpath(*which)
     path.parent.mkdir(parents=True, exist_ok=True)
-    shorter = careful(spec)
-
-    def anew(chosen: Spec) -> Fit:
-        made = fit_model(chosen, inputs, path, overwrite=True, say=say, progress=Progress())
-        add_seconds(folder, *which, float(made.diagnostics["sampling_seconds"]))
-        return made
-
-    if is_current(path, spec, inputs) or is_current(path, shorter, inputs):
+    if is_current(path, spec, inputs):
         say(f"{path}: fitted already")
-        fit = open_run(path)
-    else:
-        say(f"{path}: fitting")
-        fit = anew(spec)
-    if fit.diagnostics["passed"] or is_current(path, shorter, inputs):
-        return fit
-    say(f"{path}: {fit.diagnostics['verdict']}; once more, with shorter steps")
-    return anew(shorter)
+        return open_run(path)
+    say(f"{path}: fitting")
+    made = fit_model(spec, inputs, path, overwrite=True, say=say, progress=Progress())
+    keep_seconds(folder, *which, float(made.diagnostics["sampling_seconds"]))
+    return made
 
 
 def _described(layers: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from bayes_rootc.files import replacing, write_text
 
 CERTIFICATE = "structures.json"
 TIMING = "timing.json"
-"""Seconds of every fit, those that were sampled once more included."""
+"""Seconds of every fit, both attempts of those that diverged."""
 TABLES = ("comparison", "gains", "pointwise")
 
 
@@ -54,10 +54,9 @@ def write_compared(compared: Compared) -> None:
     write_text(compared.folder / CERTIFICATE, text + "\n")
 
 
-def add_seconds(folder: Path, model: str, structure: str, seconds: float) -> None:
-    """Count the sampling of one fit; it stays where a comparison is stopped and goes on."""
-    known, key = seconds_of(folder), f"{model}/{structure}"
-    text = json.dumps(known | {key: known.get(key, 0.0) + seconds}, indent=1)
+def keep_seconds(folder: Path, model: str, structure: str, seconds: float) -> None:
+    """Keep how long one fit was sampled; it stays where a comparison is stopped and goes on."""
+    text = json.dumps(seconds_of(folder) | {f"{model}/{structure}": seconds}, indent=1)
     write_text(folder / TIMING, text + "\n")
 
 

@@ -126,4 +126,6 @@ def certificate_of(run: xr.DataTree, diagnostics: Diagnostics) -> list[tuple[str
     seconds = diagnostics.get("sampling_seconds")
     if seconds is not None:
         rows.append(("sampling time (s)", numbers.three_digits(seconds)))
+    if diagnostics.get("attempts") == 2:
+        rows.append(("attempts", "2; the first draws diverged, the second have shorter steps"))
     return rows

@@ -123,7 +123,7 @@ class FlowSpec(Section):
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     data: FlowData = FlowData()
     covariates: CovariatesSection = CovariatesSection()
-    sampler: SamplerSection = SamplerSection(target_accept=0.9)
+    sampler: SamplerSection = SamplerSection(target_accept=0.93)
     gate: GateSection = GateSection()
 
 
