@@ -21,7 +21,7 @@ from bayes_rootc.inference.structures import LOO, _left_out, _scored
 from bayes_rootc.inference.structures_folder import Compared
 from bayes_rootc.report import structures_report
 from bayes_rootc.report.parts import Table
-from bayes_rootc.report.sources import POINTWISE, matches, paths_of
+from bayes_rootc.report.sources import POINTWISE, TIMES, matches, paths_of
 from bayes_rootc.report.structures_tables import structures_tables
 from fake_run import fake_run
 from perturbed import perturbed
@@ -29,7 +29,7 @@ from traced_runs import stored
 
 Runs = Mapping[str, xr.DataTree]
 
-FILES = ("timing.json", "folds/*.csv")
+FILES = (*TIMES, "folds/*.csv")
 
 
 def turnover_run(shape: float | None) -> xr.DataTree:
@@ -98,7 +98,9 @@ def with_gamma(runs: Mapping[str, Runs], model: str, run: xr.DataTree) -> dict[s
 def listed(table: Table, model: str, run: xr.DataTree) -> set[str]:
     """Paths of one run of a model that a table lists."""
     prefix = f"{model}/*/"
-    patterns = [p.removeprefix(prefix) for p in table.source if p.startswith(prefix)]
+    patterns = [
+        p.removeprefix(prefix) for p in table.source if p.startswith(prefix) and p not in FILES
+    ]
     found = [matches(pattern, paths_of(run)) for pattern in patterns]
     assert all(found), [p for p, paths in zip(patterns, found, strict=True) if not paths]
     return set().union(*found)
@@ -110,7 +112,7 @@ def test_every_source_is_a_variable_of_a_run_or_a_file(monkeypatch: pytest.Monke
     names = {"comparison", "shapes", "survival", "flows", "gains", "studies", "ages", "times"}
     assert set(usual) == names
     for table in usual.values():
-        of_runs = {p for p in table.source if p.startswith(("turnover/", "joint/"))}
+        of_runs = {p for p in table.source if p.startswith(("turnover/", "joint/"))} - set(FILES)
         assert set(table.source) - of_runs <= {POINTWISE, *FILES}
         for model in runs:
             listed(table, model, runs[model]["gamma"])
@@ -159,7 +161,7 @@ def test_scores_and_seconds_change_the_tables_that_name_them(
         assert same(table, other[name]) == (POINTWISE not in table.source), name
     longer = tables(monkeypatch, runs, scores, SECONDS | {"turnover/gamma": 50.0})
     for name, table in usual.items():
-        assert same(table, longer[name]) == ("timing.json" not in table.source), name
+        assert same(table, longer[name]) == (table.source != TIMES), name
 
 
 def test_scores_of_layers_are_those_of_the_run_and_of_the_folds() -> None:

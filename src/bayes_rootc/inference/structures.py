@@ -32,9 +32,7 @@ from bayes_rootc.inference.progress import Progress
 from bayes_rootc.inference.structure_scores import compare, gains
 from bayes_rootc.inference.structures_folder import (
     Compared,
-    keep_seconds,
     refuse_other,
-    seconds_of,
     write_compared,
 )
 from bayes_rootc.layers import BIOMES, STANDARD_EDGES_CM, STANDARD_LAYERS
@@ -100,11 +98,12 @@ def compare_structures(
     folds, notes = possible_folds(spec, layers.table)
     for note in notes:
         say(f"note: {note}")
-    frames, states = [], {}
+    frames, states, seconds = [], {}, {}
     for name, section in spec.candidates.items():
         own = with_structure(turnover, dump_spec(section))
         assert isinstance(own, TurnoverSpec)
-        fit = fitted(own, inputs, folder, ("turnover", name), say)
+        fit = fitted(own, inputs, folder / "turnover" / name, say)
+        seconds[f"turnover/{name}"] = fit.diagnostics["sampling_seconds"]
         states[name] = {"structure": dump_spec(section), "gate": fit.diagnostics["verdict"],
                         "passed": fit.diagnostics["passed"]}  # fmt: skip
         frames.append(_left_out(fit, layers).assign(structure=name))
@@ -118,7 +117,8 @@ def compare_structures(
             }
         if joint is not None:
             whole = with_structure(joint, dump_spec(section))
-            fit = fitted(whole, inputs, folder, ("joint", name), say)
+            fit = fitted(whole, inputs, folder / "joint" / name, say)
+            seconds[f"joint/{name}"] = fit.diagnostics["sampling_seconds"]
             states[name] |= {"joint_gate": fit.diagnostics["verdict"],
                              "joint_passed": fit.diagnostics["passed"]}  # fmt: skip
     pointwise = pd.concat(frames, ignore_index=True)
@@ -126,7 +126,7 @@ def compare_structures(
         "spec": dump_spec(spec), "spec_hash": spec_hash(spec), "turnover_hash": spec_hash(turnover),
         "data_hash": inputs.data_hash, "version": __version__, "seed": spec.seed,
         "source": inputs.source, "origin": inputs.origin, "structures": states,
-        "joint": joint is not None, "notes": list(notes), "seconds": seconds_of(folder),
+        "joint": joint is not None, "notes": list(notes), "seconds": seconds,
     }  # fmt: skip
     compared = Compared(folder, compare(pointwise), gains(pointwise), pointwise, info)
     write_compared(compared)
@@ -166,28 +166,14 @@ def _refuse_other_atmosphere(turnover: TurnoverSpec, joint: Spec) -> None:
             )
 
 
-def fitted(spec: Spec, inputs: Inputs, folder: Path, which: tuple[str, str], say: Say) -> Fit:
-    """Fit, or open what is there of the same specification and data.
-
-    Parameters
-    ----------
-    spec : Spec
-    inputs : Inputs
-    folder : Path
-        Of the comparison.
-    which : tuple of str
-        Model and structure: where in the folder the run lies.
-    say : callable
-    """
-    path = folder.joinpath(*which)
-    path.parent.mkdir(parents=True, exist_ok=True)
+def fitted(spec: Spec, inputs: Inputs, path: Path, say: Say) -> Fit:
+    """Fit, or open what is there of the same specification and data."""
     if is_current(path, spec, inputs):
         say(f"{path}: fitted already")
         return open_run(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     say(f"{path}: fitting")
-    made = fit_model(spec, inputs, path, overwrite=True, say=say, progress=Progress())
-    keep_seconds(folder, *which, float(made.diagnostics["sampling_seconds"]))
-    return made
+    return fit_model(spec, inputs, path, overwrite=True, say=say, progress=Progress())
 
 
 def _described(layers: pd.DataFrame) -> pd.DataFrame:

@@ -13,8 +13,6 @@ from bayes_rootc.errors import RunError
 from bayes_rootc.files import replacing, write_text
 
 CERTIFICATE = "structures.json"
-TIMING = "timing.json"
-"""Seconds of every fit, both attempts of those that diverged."""
 TABLES = ("comparison", "gains", "pointwise")
 
 
@@ -35,7 +33,7 @@ class Compared:
     pointwise : DataFrame
         One row a layer, criterion and structure.
     info : dict
-        Hashes, version, seed, source, verdicts.
+        Hashes, version, seed, source, verdicts, seconds of sampling by ``model/structure``.
     """
 
     folder: Path
@@ -52,21 +50,6 @@ def write_compared(compared: Compared) -> None:
             getattr(compared, name).to_csv(beside, index=False)
     text = json.dumps(compared.info, indent=1, ensure_ascii=False)
     write_text(compared.folder / CERTIFICATE, text + "\n")
-
-
-def keep_seconds(folder: Path, model: str, structure: str, seconds: float) -> None:
-    """Keep how long one fit was sampled; it stays where a comparison is stopped and goes on."""
-    text = json.dumps(seconds_of(folder) | {f"{model}/{structure}": seconds}, indent=1)
-    write_text(folder / TIMING, text + "\n")
-
-
-def seconds_of(folder: Path) -> dict[str, float]:
-    """Seconds of sampling by ``model/structure``."""
-    path = folder / TIMING
-    if not path.is_file():
-        return {}
-    found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
-    return found
 
 
 def open_compared(folder: Path) -> Compared:
@@ -89,8 +72,7 @@ def open_compared(folder: Path) -> Compared:
 
 def refuse_other(folder: Path) -> None:
     """Refuse a folder that holds something else than a comparison."""
-    ours = {"turnover", "joint", "folds", CERTIFICATE, TIMING, "comparison.csv", "gains.csv",
-            "pointwise.csv"}  # fmt: skip
+    ours = {"turnover", "joint", "folds", CERTIFICATE, *(f"{name}.csv" for name in TABLES)}
     others = folder.is_dir() and {path.name for path in folder.iterdir()} - ours
     runs = [folder / model / "run.json" for model in ("turnover", "joint")]
     if folder.is_file() or others or any(run.exists() for run in runs):

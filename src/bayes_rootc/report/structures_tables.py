@@ -68,13 +68,14 @@ def _survival(frame: pd.DataFrame) -> Table:
 
 
 def _times(compared: Compared) -> list[Table]:
-    """Seconds of sampling; nothing of a comparison that did not keep them."""
-    seconds: dict[str, float] = compared.info.get("seconds", {})
+    """Seconds of sampling; nothing of fits that were stopped and go on from their draws."""
+    seconds: dict[str, float | None] = compared.info.get("seconds", {})
     rows = []
     for key, value in seconds.items():
         model, structure = key.split("/")
-        one = seconds.get(f"{model}/{REFERENCE}", math.nan)
-        rows.append((structure, model, value, value / one))
+        if value is not None:
+            one = seconds[f"{model}/{REFERENCE}"] or math.nan
+            rows.append((structure, model, value, value / one))
     if not rows:
         return []
     frame = pd.DataFrame(rows, columns=["structure", "model", "seconds", "over_one_pool"])
@@ -82,7 +83,7 @@ def _times(compared: Compared) -> list[Table]:
         STRUCTURE, Column("model", "model"), Column("seconds", "sampling (s)", numbers.whole),
         Column("over_one_pool", "times one pool (–)", numbers.three_digits),
     )  # fmt: skip
-    caption = "All attempts of a fit together; seconds depend on what else the machine did."
+    caption = "Both attempts of fits that diverged; seconds depend on what else the machine did."
     return [table_of("times", ("Time of sampling", caption), frame, columns, TIMES)]
 
 
