@@ -146,7 +146,7 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) 
     found = WORDS.get(number_of_modes, f"{number_of_modes} solutions fit")
     lines = [
         f"Δ14C {answer.delta14c:g} ± {answer.sd:g} ‰, sampled {answer.year:g}, {answer.zone}, "
-        f"{answer.initial} atmosphere before 1950{_rates(answer.mixture)}",
+        f"{answer.initial} atmosphere before 1950; {answer.mixture.text}",
         f"{found}:" if number_of_modes else found,
         "",
         f"{'turnover (years)':>16}  {f'{answer.level * 100:g} % interval':>22}  {'share':>6}"
@@ -173,13 +173,6 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) 
 
 def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _rates(mixture: Mixture) -> str:
-    if mixture.name == "one_pool":
-        return ""
-    fast = "" if math.isnan(mixture.fraction) else f", {mixture.fraction:g} of the stock fast"
-    return f"; {mixture.name}, shape {mixture.shape:g}{fast}"
 
 
 def years(value: float) -> str:

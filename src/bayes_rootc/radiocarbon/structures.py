@@ -110,6 +110,14 @@ class Mixture:
                 "fast pool must lie between 0 and 1"
             )
 
+    @property
+    def text(self) -> str:
+        """In words, for people: "one pool", "gamma, shape 1.5"."""
+        if self.name == "one_pool":
+            return "one pool"
+        fast = "" if np.isnan(self.fraction) else f", {self.fraction:g} of the stock fast"
+        return f"{self.name}, shape {self.shape:g}{fast}"
+
     def parts(self) -> tuple[Floats, Floats]:
         """ln(k/k_m) of the parts and their shares of the stock; the shares' mean of k is k_m."""
         u, share = STRUCTURES[self.name].parts(self.shape, self.fraction)

@@ -80,7 +80,7 @@ def draw_turnover(answer: SampleTurnover) -> Figure:
     ax.set_ylabel("posterior density over ln turnover")
     ax.set_title(
         f"Δ14C {answer.delta14c:g} ± {answer.sd:g} ‰, sampled {answer.year:g}, {answer.zone}; "
-        f"shaded: {answer.level * 100:g} % intervals",
+        f"{answer.mixture.text}\nshaded: {answer.level * 100:g} % intervals",
         loc="left",
     )
     return figure
