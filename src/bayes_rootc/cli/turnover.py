@@ -157,6 +157,12 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) 
         line = f"{years(mode['turnover_years']):>16}  {span:>22}  {mode['mass']:>6.1%}"
         lines.append(line + (f"  {years(age):>16}" if ages else ""))
     lines.append("")
+    if not answer.is_reachable:
+        low, high = answer.reachable
+        lines.append(
+            f"No pool has this Δ14C then and there ({low:.0f} to {high:.0f} ‰): check its sign, its "
+            "unit and the year."
+        )
     if number_of_modes > 1:
         lines.append("Δ14C alone cannot tell them apart: both sides of the bomb peak pass there.")
     if any(mode["bounded_by_range"] for mode in answer.modes):

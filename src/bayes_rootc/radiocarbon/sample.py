@@ -56,6 +56,8 @@ class SampleTurnover:
         Mass of the intervals.
     turnover_grid, density : ndarray, shape (G,)
         Posterior density over ln(turnover), for plots; turnover in years, falling.
+    reachable : tuple of float
+        Smallest and largest Δ14C that a pool can have in that year and zone, ‰.
     """
 
     modes: tuple[dict[str, float | bool], ...]
@@ -68,6 +70,13 @@ class SampleTurnover:
     level: float
     turnover_grid: Floats
     density: Floats
+    reachable: tuple[float, float]
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether a pool can have this Δ14C; otherwise the answer rests on heavy tails alone."""
+        low, high = self.reachable
+        return low - MODEL_SD <= self.delta14c <= high + MODEL_SD
 
 
 def sample_turnover(
@@ -149,6 +158,7 @@ def sample_turnover(
         level=level,
         turnover_grid=np.exp(-theta),
         density=mass / trapezoid_weights(theta),
+        reachable=(float(table.delta14c.min()), float(table.delta14c.max())),
     )
 
 
