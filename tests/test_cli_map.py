@@ -12,13 +12,14 @@ import pytest
 import rasterio
 import xarray as xr
 from matplotlib.colors import to_hex
+from matplotlib.contour import ContourSet
 
 from bayes_rootc.cli.main import main
 from bayes_rootc.mapping.block import store_path
 from bayes_rootc.mapping.store import CELL, DEPTHS, open_store
 from bayes_rootc.mapping.totals import Totals
+from bayes_rootc.report.figures import map_scales, style
 from bayes_rootc.report.figures import maps as figures
-from bayes_rootc.report.figures import style
 from bayes_rootc.report.map_report import forest_words, map_report, write_map_report
 from bayes_rootc.report.map_tables import npp_table, shares_table, widths_table
 from map_worlds import grid, spec_of, store_joint, store_learning
@@ -205,11 +206,31 @@ def test_figures_name_engine_and_interval_and_tell_the_unmapped_from_the_small()
         assert "the engine" in figure.get_suptitle()
     labels = [ax.get_xlabel() for ax in figures.profile(maps, "0-200", "x").axes]
     assert "half width of the 95 % interval / |median|" in labels
-    colours = {figures.NEGATIVE, figures.NOT_MAPPED, figures.BELOW}
+    colours = {figures.NEGATIVE, figures.NOT_MAPPED, map_scales.BELOW}
     assert len(colours) == 3
-    assert figures.FLOW.below == figures.BELOW
+    assert map_scales.FLOW.below == map_scales.BELOW
     panel = figures.layers(maps, "i_root", "x", uncertain=False).axes[0]
     assert to_hex(panel.get_facecolor()) == figures.NOT_MAPPED
+
+
+def test_maps_outline_what_is_mapped_so_that_grey_land_stands_out_of_grey_sea() -> None:
+    maps = maps_of((0.025, 0.5, 0.975))
+    assert [one for one in figures.share(maps, "x").axes[0].collections
+            if isinstance(one, ContourSet)]  # fmt: skip
+    everywhere = maps.fillna(1.0)
+    assert not [one for one in figures.share(everywhere, "x").axes[0].collections
+                if isinstance(one, ContourSet)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [((0.61, 0.75), (0.6, 0.8)), ((0.7, 0.7), (0.7, 0.8)), ((np.nan, np.nan), (0.0, 1.0))],
+)
+def test_colours_of_the_share_end_at_tenths_around_the_data(
+    values: tuple[float, float], ends: tuple[float, float]
+) -> None:
+    norm = map_scales.limits([xr.DataArray(np.array(values))], map_scales.SHARE)
+    assert (norm.vmin, norm.vmax) == pytest.approx(ends)
 
 
 @pytest.mark.parametrize(

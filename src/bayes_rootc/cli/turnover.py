@@ -160,8 +160,8 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) 
     if not answer.is_reachable:
         low, high = answer.reachable
         lines.append(
-            f"No pool has this Δ14C then and there ({low:.0f} to {high:.0f} ‰): check its sign, its "
-            "unit and the year."
+            f"No pool has this Δ14C then and there ({low:.0f} to {high:.0f} ‰): check its sign, "
+            "its unit and the year."
         )
     if number_of_modes > 1:
         lines.append("Δ14C alone cannot tell them apart: both sides of the bomb peak pass there.")

@@ -14,6 +14,7 @@ from bayes_rootc.layers import BIOMES
 from bayes_rootc.mapping.store import PROFILE_LAYER
 from bayes_rootc.report import numbers
 from bayes_rootc.report.figures import maps as figures
+from bayes_rootc.report.figures.map_scales import UNIT
 from bayes_rootc.report.parts import Table
 
 ENGINES = {
@@ -168,7 +169,7 @@ def widths_table(maps: Mapping[str, xr.Dataset]) -> Table:
     level = figures.level(next(iter(maps.values())))
     caption = (
         f"Of the {level} interval of a cell, median over the cells shown: upper over lower end "
-        f"(×); of I_loss, which may be negative, upper less lower end ({figures.UNIT}). Wider "
+        f"(×); of I_loss, which may be negative, upper less lower end ({UNIT}). Wider "
         "means less is known, if both cover as they should."
     )
     header = ("flow", "layer, cm", *(ENGINES[engine] for engine in maps))

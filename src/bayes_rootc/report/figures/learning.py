@@ -30,6 +30,19 @@ UNITS = {
 }
 """Target → its name, and the unit of the scale it is learned on."""
 
+PREDICTOR_UNITS = {
+    **dict.fromkeys(("bio01", "bio02", *(f"bio{i:02d}" for i in range(4, 12))), "°C"),
+    **dict.fromkeys(("bio03", "bio15", "soil_clay", "soil_organic_carbon"), "%"),
+    "bio12": "mm yr⁻¹", "bio13": "mm month⁻¹", "bio14": "mm month⁻¹",
+    **dict.fromkeys(("bio16", "bio17", "bio18", "bio19"), "mm quarter⁻¹"),
+    "vpd": "kPa", "npp": "g C m⁻² yr⁻¹", "soil_bulk_density": "g cm⁻³", "slope": "°",
+    **dict.fromkeys(("soil_ph_cacl2", "soil_cn"), "–"),
+    **dict.fromkeys(("whc_top", "whc_sub"), "mm"),
+    **dict.fromkeys(("elevation", "roughness", "tpi"), "m"),
+    **dict.fromkeys(("top_cm", "bottom_cm", "thickness_cm"), "cm"),
+}  # fmt: skip
+"""Covariate of the packaged model files → its unit; another one is drawn without."""
+
 LEAST_R2 = -0.5
 """Axes of R² end here; what is worse stands at the edge, with its number."""
 
@@ -143,7 +156,9 @@ def dependence(tables: Tables) -> Figure:
                 ax.plot(range(len(curve)), curve["prediction"], "o", color=COLOURS[0], ms=3)
                 names = [short(one, PANEL_NAME) for one in curve["value"]]
                 ax.set_xticks(range(len(curve)), names, rotation=90, fontsize=5.5)
-            ax.set_xlabel(short(feature, PANEL_NAME), fontsize=8)
+            unit = PREDICTOR_UNITS.get(str(feature))
+            name = short(feature, PANEL_NAME)
+            ax.set_xlabel(f"{name} ({unit})" if unit else name, fontsize=8)
         for ax in row[part["feature"].nunique() :]:
             ax.set_visible(False)
         row[0].set_ylabel(f"{UNITS[target][0]}\n{UNITS[target][1]}", fontsize=8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import matplotlib as mpl
@@ -10,50 +10,36 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from bayes_rootc.report.figures.map_scales import (
+    BEYOND,
+    FLOW,
+    MISSING,
+    OUTSIDE,
+    P_BELOW,
+    SHARE,
+    SHARE_WIDTH,
+    UNCERTAINTY,
+    UNIT,
+    Scale,
+    colour_bar,
+    floor,
+    limits,
+)
 from bayes_rootc.report.figures.style import COLOURS, INK, new_figure, styled
 
 MOST_COLUMNS = 720
 """Of a map on paper; finer grids are thinned to about as many."""
 
 NAMES = {"i_root": "I_root", "i_bulk": "I_bulk", "i_loss": "I_loss"}
-UNIT = "Mg C ha⁻¹ yr⁻¹"
-NEGATIVE, NOT_MAPPED, BELOW = "#b2182b", "#cfcfcf", "#ffffff"
+NEGATIVE, NOT_MAPPED = "#b2182b", "#cfcfcf"
 LATITUDE_STEP = 5.0
 
 
 NAMED = {**NAMES, "loss_share": "I_loss/I_root"}
 """What is drawn by layer."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Colours of a quantity: label, logarithmic or not, ends (the data's where None).
-
-    What is below the lower end may have a colour of its own: next to nothing, rather than little.
-    ``{level}`` in a label is the part of the draws that the interval holds.
-    """
-
-    label: str
-    log: bool
-    ends: tuple[float, float] | None
-    colours: str
-    below: str | None = None
-
-
-FLOW = Scale(UNIT, True, None, "viridis", below=BELOW)
-UNCERTAINTY = Scale("half width of the {level} interval / |median|", True, None, "cividis")
-P_BELOW = Scale("P(I_loss < 0), 0-200 cm", False, (0.0, 0.5), "cividis")
-MISSING = Scale("covariates missing", False, (0.0, 10.0), "cividis")
-BEYOND = Scale("components beyond the data", False, (0.0, 5.0), "cividis")
-SHARE = Scale("share of I_root that is lost, median", False, (0.0, 1.0), "viridis")
-OUTSIDE = Scale(
-    "dissimilarity / largest within the area of applicability", False, (0.0, 2.0), "RdBu_r"
-)
-SHARE_WIDTH = Scale("half width of the {level} interval of the share", False, (0.0, 2.0), "cividis")
 
 
 def thin(maps: xr.Dataset) -> xr.Dataset:
@@ -111,13 +97,13 @@ def profile(maps: xr.Dataset, layer: str, engine: str) -> Figure:
         ),
     )
     for column, (what, kind, values) in enumerate(columns):
-        norm = _limits([*values.values()], kind)
+        norm = limits([*values.values()], kind)
         axes: list[Axes] = []
         for row, (flow, name) in enumerate(NAMES.items()):
             axes.append(figure.add_subplot(grid[row, column], projection="mollweide"))
             drawn = _paint(axes[-1], values[flow], kind, norm)
             axes[-1].set_title(f"{name}, {what}")
-        _colour_bar(figure, drawn, axes, kind, shrink=0.8)
+        colour_bar(figure, drawn, axes, kind, shrink=0.8)
     for row, flow in enumerate(NAMES):
         _latitudes(figure.add_subplot(grid[row, 2]), here, flow, COLOURS[row])
     return figure
@@ -141,8 +127,8 @@ def share(maps: xr.Dataset, engine: str) -> Figure:
     for column, uncertain in enumerate((False, True)):
         values, kind = shown_of(here, "loss_share", uncertain=uncertain)
         ax = figure.add_subplot(1, 2, column + 1, projection="mollweide")
-        drawn = _paint(ax, values, kind, _limits([], kind))
-        _colour_bar(figure, drawn, [ax], kind, shrink=0.7)
+        drawn = _paint(ax, values, kind, limits([values], kind))
+        colour_bar(figure, drawn, [ax], kind, shrink=0.7)
     return figure
 
 
@@ -156,7 +142,7 @@ def trust(maps: xr.Dataset, engine: str) -> Figure:
     figure = _titled(10.5, 2.8, engine)
     for column, (kind, values) in enumerate(shown):
         ax = figure.add_subplot(1, len(shown), column + 1, projection="mollweide")
-        _colour_bar(figure, _paint(ax, values, kind, _limits([], kind)), [ax], kind, shrink=0.7)
+        colour_bar(figure, _paint(ax, values, kind, limits([], kind)), [ax], kind, shrink=0.7)
     return figure
 
 
@@ -174,9 +160,9 @@ def applicability(found: xr.Dataset) -> Figure:
     for column, name in enumerate(names):
         ax = figure.add_subplot(1, len(names), column + 1, projection="mollweide")
         values = thin(found[[name]])[name] / found[name].attrs["threshold"]
-        drawn = _paint(ax, values, OUTSIDE, _limits([], OUTSIDE))
+        drawn = _paint(ax, values, OUTSIDE, limits([], OUTSIDE))
         ax.set_title(NAMES[name.removeprefix("dissimilarity_")])
-        _colour_bar(figure, drawn, [ax], OUTSIDE, shrink=0.7)
+        colour_bar(figure, drawn, [ax], OUTSIDE, shrink=0.7)
     return figure
 
 
@@ -193,37 +179,15 @@ def _named(kind: Scale, maps: xr.Dataset) -> Scale:
 
 def _panels(parts: list[xr.DataArray], titles: list[str], kind: Scale, title: str) -> Figure:
     figure = _titled(10.5, 6.6, title)
-    norm = _limits(parts, kind)
+    norm = limits(parts, kind)
     axes: list[Axes] = []
     for i, (part, text) in enumerate(zip(parts, titles, strict=True)):
         ax = figure.add_subplot(3, 3, i + 1, projection="mollweide")
         drawn = _paint(ax, part, kind, norm)
         ax.set_title(text)
         axes.append(ax)
-    _colour_bar(figure, drawn, axes, kind, shrink=0.5)
+    colour_bar(figure, drawn, axes, kind, shrink=0.5)
     return figure
-
-
-def _limits(parts: list[xr.DataArray], kind: Scale) -> Normalize:
-    """Ends of the colours: given, or the middle 96 % of positive values, rounded outwards."""
-    if kind.ends is not None:
-        return LogNorm(*kind.ends) if kind.log else Normalize(*kind.ends)
-    values = np.concatenate([part.to_numpy().ravel() for part in parts])
-    values = values[np.isfinite(values) & (values > 0.0)]
-    if not len(values):
-        return LogNorm(0.1, 1.0)
-    low, high = np.quantile(values, [0.02, 0.98])
-    # Three decades at most: more would show little but noise in small numbers.
-    low = max(low, high / 1000.0)
-    return LogNorm(*_outwards(float(low), float(high)))
-
-
-def _outwards(low: float, high: float) -> tuple[float, float]:
-    """Nearest of 1, 2, 5 times a power of ten below and above: each end has its tick."""
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 2)
-    steps = np.sort(np.outer(decades, (1.0, 2.0, 5.0)).ravel())
-    below, above = steps[steps <= low], steps[steps >= high]
-    return float(below[-1]), float(above[above > below[-1]][0])
 
 
 def _paint(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize) -> Any:
@@ -231,13 +195,14 @@ def _paint(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize) -> Any:
     colours = mpl.colormaps[kind.colours].with_extremes(under=kind.below)
     shown = values.transpose("lat", "lon").to_numpy()
     ax.set_facecolor(NOT_MAPPED)
-    drawn = ax.pcolormesh(lon, lat, np.ma.masked_invalid(np.maximum(shown, _floor(norm, kind))),
+    drawn = ax.pcolormesh(lon, lat, np.ma.masked_invalid(np.maximum(shown, floor(norm, kind))),
                           cmap=colours, norm=norm, rasterized=True)  # fmt: skip
     if kind.log:
         negative = np.ma.masked_where(~(shown < 0.0), np.ones_like(shown))
         if negative.count():
             ax.pcolormesh(lon, lat, negative, cmap=mpl.colors.ListedColormap([NEGATIVE]),
                           rasterized=True)  # fmt: skip
+    _outline(ax, values)
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
@@ -245,20 +210,12 @@ def _paint(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize) -> Any:
     return drawn
 
 
-def _floor(norm: Normalize, kind: Scale) -> float:
-    """Logarithms need numbers above 0: what is smaller has the colour of what is too small."""
-    return float(norm.vmin or 0.0) / 2.0 if kind.log else -np.inf
-
-
-def _colour_bar(figure: Figure, drawn: Any, axes: list[Axes], kind: Scale, shrink: float) -> None:
-    """Draw one bar for the maps that share it, below them."""
-    bar = figure.colorbar(drawn, ax=axes, orientation="horizontal", shrink=shrink, aspect=35,
-                          pad=0.04, extend="both", label=kind.label)  # fmt: skip
-    if kind.log:
-        bar.ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        bar.ax.xaxis.set_minor_formatter(NullFormatter())
-    bar.ax.tick_params(labelsize=7.5)
+def _outline(ax: Axes, values: xr.DataArray) -> None:
+    """Draw the edge of what is mapped: in grey, a bright land would drown in the sea."""
+    mapped = np.isfinite(values.transpose("lat", "lon").to_numpy()).astype(float)
+    if 0.0 < mapped.mean() < 1.0:
+        lat, lon = (np.deg2rad(values[name].to_numpy()) for name in ("lat", "lon"))
+        ax.contour(lon, lat, mapped, levels=[0.5], colors=INK, linewidths=0.25)
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
