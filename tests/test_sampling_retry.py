@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayes_rootc.errors import SamplingInterrupted
 from bayes_rootc.inference import sampling, structures
 from bayes_rootc.inference.sampling import Draws, sample_with_retry, shorter_steps
 from bayes_rootc.spec.load import load_spec
@@ -33,8 +34,8 @@ def test_what_diverges_too_often_is_sampled_once_more(
     asked: list[float] = []
     left = list(found)
 
-    def sample(*_: Any, target_accept: float, checkpoint: str) -> Draws:
-        assert checkpoint == "there"
+    def sample(*_: Any, target_accept: float, checkpoint: Path, cores: int) -> Draws:
+        assert (checkpoint, cores) == (Path("nowhere"), 1)
         asked.append(target_accept)
         return draws(left.pop(0))
 
@@ -42,7 +43,7 @@ def test_what_diverges_too_often_is_sampled_once_more(
     said: list[str] = []
     kept = sample_with_retry(
         None, JOINT.sampler, target_accept=0.9, divergences_max=allowed, say=said.append,
-        checkpoint="there",
+        checkpoint=Path("nowhere"), cores=1,
     )  # fmt: skip
     assert asked == pytest.approx(accepted)
     assert kept.attempts == len(found)
@@ -50,6 +51,27 @@ def test_what_diverges_too_often_is_sampled_once_more(
     assert int(kept.sample_stats["diverging"].sum()) == found[-1]
     assert len(said) == len(found) - 1
     assert all(f"diverged ({found[0]} of 20 draws" in line for line in said)
+
+
+def test_stopped_in_the_second_attempt_leaves_nothing_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tmp_path / "draws.nc"
+    found = [3]
+
+    def sample(*_: Any, **__: Any) -> Draws:
+        if not found:
+            raise SamplingInterrupted("stopped")
+        checkpoint.write_bytes(b"all draws of the first attempt")
+        return draws(found.pop())
+
+    monkeypatch.setattr(sampling, "sample", sample)
+    with pytest.raises(SamplingInterrupted):
+        sample_with_retry(
+            None, JOINT.sampler, target_accept=0.9, divergences_max=0, say=lambda _: None,
+            checkpoint=checkpoint,
+        )  # fmt: skip
+    assert not checkpoint.exists()
 
 
 def test_steps_get_shorter() -> None:

@@ -50,6 +50,13 @@ def joint_file(folder: Path, blocks: str) -> Path:
     return path
 
 
+def test_another_number_of_draws_leaves_the_steps_as_short_as_the_model_has_them() -> None:
+    content = changed("sampler", to={"draws": 3000})
+    assert parse_spec(content).sampler == load_spec(MODELS / "joint.toml").sampler.model_copy(
+        update={"draws": 3000}
+    )
+
+
 def test_every_model_has_its_file() -> None:
     assert set(packaged_models()) == {*SPECS, "learning", "map", "structures"}
 

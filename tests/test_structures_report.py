@@ -313,12 +313,14 @@ def test_wrong_folders_are_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no finished comparison of structures .* run `structures`"):
         open_compared(tmp_path)
     (tmp_path / "mine.txt").write_text("x", encoding="utf-8")
-    with pytest.raises(RunError, match=r"holds other files; choose another folder"):
+    with pytest.raises(RunError, match=r"holds other files \(mine.txt\); choose another folder"):
         refuse_other(tmp_path)
+    with pytest.raises(RunError, match=r"mine.txt: is a file; choose another folder"):
+        refuse_other(tmp_path / "mine.txt")
     (tmp_path / "runs" / "joint").mkdir(parents=True)
     refuse_other(tmp_path / "runs")
     (tmp_path / "runs" / "joint" / "run.json").write_text("{}", encoding="utf-8")  # of `fit`
-    with pytest.raises(RunError, match=r"holds other files; choose another folder"):
+    with pytest.raises(RunError, match=r"holds other files \(joint/run.json\); choose another"):
         refuse_other(tmp_path / "runs")
 
 

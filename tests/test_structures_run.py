@@ -144,16 +144,19 @@ def test_intervals_of_a_sampled_shape_cover_the_truth() -> None:
 # feasibility study with 2,960 layers, no covariates and another seed.
 PROTOTYPE = {None: (0.0, 0.61), 4.0: (38.0, 0.70), 1.5: (55.0, 0.93), 0.7: (-45.0, 2.27),
              0.4: (-532.0, 10.5)}  # fmt: skip
+AS_IN_THE_PROTOTYPE = DataSection(
+    covariates=(), keep_peat=True, keep_duplicates=True, keep_unpublished=True,
+    keep_unmeasured=True, keep_filled=True,
+)  # fmt: skip
 
 
 def test_fixed_shapes_agree_with_the_feasibility_study(data_folder: Path) -> None:
-    """As far as other layers allow: elpd within two standard errors, I_bulk within a tenth.
+    """Elpd within one standard error of the difference, I_bulk within 4 %.
 
-    At a = 0.4, which the data reject, I_bulk hangs on rates faster than any that was measured:
-    within a third.
+    At a = 0.4, which the data reject, both hang on where the table of k ends, for most of the
+    carbon flow is of rates faster than any that was measured: within 1.5 errors and a third.
     """
-    # Densities that compilers filled in count here as they did there.
-    layers = load_layers(data_folder, DataSection(keep_filled=True))
+    layers = load_layers(data_folder, AS_IN_THE_PROTOTYPE)
     table = layers.table
     density = (table["pct_c"] / 100.0 * table["bulk_density"] * 100.0).to_numpy(float)
     surface = (table["bottom_cm"] <= 20.0).to_numpy() & np.isfinite(density)
@@ -165,14 +168,17 @@ def test_fixed_shapes_agree_with_the_feasibility_study(data_folder: Path) -> Non
         found = float((20.0 * density * k)[surface].mean())
         print(f"a = {shape}: elpd {difference.sum():+.0f} ± {error:.0f} ({elpd:+.0f}), "
               f"I_bulk {found:.2f} ({i_bulk})", flush=True)  # fmt: skip
-        assert float(difference.sum()) == pytest.approx(elpd, abs=2.0 * error + 1e-9)
-        assert found == pytest.approx(i_bulk, rel=1.0 / 3.0 if shape == 0.4 else 0.1)
+        rejected = shape == 0.4
+        errors = 1.5 if rejected else 1.0
+        assert float(difference.sum()) == pytest.approx(elpd, abs=errors * error + 1e-9)
+        assert found == pytest.approx(i_bulk, rel=1.0 / 3.0 if rejected else 0.04)
 
 
 def _waic_and_k(shape: float | None, layers: TableData) -> tuple[np.ndarray, np.ndarray]:
     """Pointwise elpd (WAIC) and posterior mean of k under a fixed shape, by layer."""
     section = {"name": "one_pool"} if shape is None else {"name": "gamma", "shape": shape}
     spec = with_structure(load_turnover(find_model("turnover")), **section)
+    spec = spec.model_copy(update={"data": AS_IN_THE_PROTOTYPE})
     problem = assemble(spec, layers)
     draws = flat_draws(Sampler().posterior(spec, problem))
     mu = layer_means(draws, problem.design)

@@ -21,7 +21,7 @@ from bayes_rootc.inference.structures import LOO, _left_out, _scored
 from bayes_rootc.inference.structures_folder import Compared
 from bayes_rootc.report import structures_report
 from bayes_rootc.report.parts import Table
-from bayes_rootc.report.sources import POINTWISE, TIMES, matches, paths_of
+from bayes_rootc.report.sources import FOLDS, LEFT_OUT, POINTWISE, TIMES, matches, paths_of
 from bayes_rootc.report.structures_tables import structures_tables
 from fake_run import fake_run
 from perturbed import perturbed
@@ -29,7 +29,7 @@ from traced_runs import stored
 
 Runs = Mapping[str, xr.DataTree]
 
-FILES = (*TIMES, "folds/*.csv")
+FILES = (*TIMES, FOLDS)
 
 
 def turnover_run(shape: float | None) -> xr.DataTree:
@@ -66,7 +66,8 @@ def usual_scores() -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-SECONDS = {"turnover/one_pool": 10.0, "turnover/gamma": 25.0}
+SECONDS = {"turnover/one_pool": 10.0, "turnover/gamma": 25.0,
+           "joint/one_pool": 40.0, "joint/gamma": 80.0}  # fmt: skip
 
 
 def tables(
@@ -155,13 +156,18 @@ def test_scores_and_seconds_change_the_tables_that_name_them(
     runs, scores = usual_runs(), usual_scores()
     usual = tables(monkeypatch, runs, scores)
     gamma = scores["structure"] == "gamma"
-    worse = scores.assign(elpd=scores["elpd"] - np.where(gamma, 0.1, 0.0))
-    other = tables(monkeypatch, runs, worse)
-    for name, table in usual.items():
-        assert same(table, other[name]) == (POINTWISE not in table.source), name
-    longer = tables(monkeypatch, runs, scores, SECONDS | {"turnover/gamma": 50.0})
-    for name, table in usual.items():
-        assert same(table, longer[name]) == (table.source != TIMES), name
+    for criterion, origin in ((LOO, LEFT_OUT), ("study", FOLDS)):
+        moved = gamma & (scores["criterion"] == criterion)
+        worse = scores.assign(elpd=scores["elpd"] - np.where(moved, 0.1, 0.0))
+        other = tables(monkeypatch, runs, worse)
+        for name, table in usual.items():
+            assert same(table, other[name]) == (origin not in table.source), f"{name}: {origin}"
+            assert (origin not in table.source) or (POINTWISE in table.source), name
+    for model in runs:
+        longer = tables(monkeypatch, runs, scores, SECONDS | {f"{model}/gamma": 50.0})
+        for name, table in usual.items():
+            listed_too = f"{model}/*/diagnostics.json" in table.source
+            assert same(table, longer[name]) == (not listed_too), name
 
 
 def test_scores_of_layers_are_those_of_the_run_and_of_the_folds() -> None:

@@ -137,6 +137,8 @@ def _as_dict(
         "lag": args.lag,
         "level": answer.level,
         "atmosphere_source": atmosphere.source,
+        "reachable": list(answer.reachable),
+        "is_reachable": answer.is_reachable,
         "extrapolated": answer.year > atmosphere.extrapolated_from,
     }
 
@@ -160,8 +162,8 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) 
     if not answer.is_reachable:
         low, high = answer.reachable
         lines.append(
-            f"No pool has this Δ14C then and there ({low:.0f} to {high:.0f} ‰): check its sign, "
-            "its unit and the year."
+            f"Pools with k from 1e-6 to 2 have {low:.0f} to {high:.0f} ‰ then and there: check the "
+            "sign, the unit and the year."
         )
     if number_of_modes > 1:
         lines.append("Δ14C alone cannot tell them apart: both sides of the bomb peak pass there.")

@@ -35,7 +35,7 @@ from bayes_rootc.inference.predictive import (
     replicate_delta14c,
     shape_place,
 )
-from bayes_rootc.inference.sampling import Draws, compile_model, sample
+from bayes_rootc.inference.sampling import Draws, compile_model, sample_with_retry
 from bayes_rootc.inference.scores import Predictive, clustered_error, from_draws, score
 from bayes_rootc.learning.cross import Elsewhere, FinalModel, cross_predict
 from bayes_rootc.learning.folds import block_names
@@ -168,7 +168,7 @@ def _methods(
     spec: JointSpec, learning: LearningSpec, fold: _Fold, n_jobs: int, say: Say
 ) -> Iterator[tuple[str, Predictive, Floats, float | None]]:
     """Predictions of the held-out layers by each method, and the weight of the prior means."""
-    draws = _sampled(spec, fold.training, fold.seed)
+    draws = _sampled(spec, fold.training, fold.seed, say)
     rng = np.random.default_rng(fold.seed)
     yield "joint", *_predict(fold.whole, fold.held_rows, draws, rng), None
     layer_k = _layer_k(fold.training, draws)
@@ -189,7 +189,7 @@ def _methods(
         assemble_flow(second, replace(p.inputs, places=p.inputs.places.assign(**named)))
         for p in (fold.training, fold.whole)
     ]
-    draws = _sampled(second, problems[0], fold.seed)
+    draws = _sampled(second, problems[0], fold.seed, say)
     found = _predict(problems[1], fold.held_rows, draws, rng)
     yield "prior_means", *found, float(draws.posterior["lambda_k"].mean())
 
@@ -211,10 +211,13 @@ def _mean_variance(layer_k: xr.Dataset) -> float:
     return float(ln_k.var(axis=(0, 1)).mean())
 
 
-def _sampled(spec: JointSpec, problem: FlowProblem, seed: int) -> Draws:
+def _sampled(spec: JointSpec, problem: FlowProblem, seed: int, say: Say) -> Draws:
     sampler = SamplerSection(chains=CHAINS, tune=TUNE, draws=DRAWS, seed=seed)
     compiled = compile_model(FLOW.build(spec, problem))
-    draws = sample(compiled, sampler, target_accept=FLOW.target_accept(spec.sampler, problem))
+    draws = sample_with_retry(
+        compiled, sampler, target_accept=FLOW.target_accept(spec.sampler, problem),
+        divergences_max=0, say=say,
+    )  # fmt: skip
     return replace(draws, posterior=label(draws.posterior, problem))
 
 

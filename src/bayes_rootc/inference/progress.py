@@ -58,5 +58,5 @@ class Progress:
         tuning = sum(bool(chain.started and chain.tuning) for chain in chains)
         left = (now - (self._start or now)) * (total - done) / done if done else float("nan")
         state = f", {tuning} of {len(chains)} chains tuning" if tuning else ""
-        remaining = f", about {left:.0f} s left" if done >= KNOWN_SHARE * total else ""
+        remaining = f", about {left:.0f} s left" if done > KNOWN_SHARE * total else ""
         return f"sampling: {done}/{total} draws, {divergences} divergences{state}{remaining}"

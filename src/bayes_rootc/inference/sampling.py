@@ -170,12 +170,14 @@ def sample_with_retry(
     target_accept: float,
     divergences_max: int,
     say: Callable[[str], None],
+    checkpoint: Path | None = None,
     **options: Any,
 ) -> Draws:
     """Run NUTS; where it diverges too often, once more with shorter steps.
 
     Rare divergences of a big model depend on the seed and the processor. The second draws are
-    kept whatever they are, and the time of both counts.
+    kept whatever they are, and the time of both counts; the first are thrown away, from the
+    checkpoint too, so that no stopped fit passes for one that they finished.
 
     Parameters
     ----------
@@ -185,9 +187,12 @@ def sample_with_retry(
         More than so many, all chains together, are too often.
     say : callable
         Receives a line if there is a second attempt.
+    checkpoint : Path, optional
+        As of :func:`sample`.
     **options
         Passed on to :func:`sample`.
     """
+    options["checkpoint"] = checkpoint
     first = sample(compiled, sampler, target_accept=target_accept, **options)
     divergences = int(first.sample_stats["diverging"].sum())
     if divergences <= divergences_max:
@@ -197,6 +202,8 @@ def sample_with_retry(
         f"the sampler diverged ({divergences} of {first.sample_stats['diverging'].size} draws, "
         f"in {first.seconds:.0f} s); once more, with shorter steps (target_accept = {shorter:.4g})"
     )
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
     second = sample(compiled, sampler, target_accept=shorter, **options)
     return replace(second, seconds=first.seconds + second.seconds, attempts=2)
 

@@ -73,7 +73,13 @@ def open_compared(folder: Path) -> Compared:
 def refuse_other(folder: Path) -> None:
     """Refuse a folder that holds something else than a comparison."""
     ours = {"turnover", "joint", "folds", CERTIFICATE, *(f"{name}.csv" for name in TABLES)}
-    others = folder.is_dir() and {path.name for path in folder.iterdir()} - ours
-    runs = [folder / model / "run.json" for model in ("turnover", "joint")]
-    if folder.is_file() or others or any(run.exists() for run in runs):
-        raise RunError(f"{folder}: holds other files; choose another folder (--output)")
+    if folder.is_file():
+        raise RunError(f"{folder}: is a file; choose another folder (--output)")
+    here = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    runs = {f"{model}/run.json" for model in ("turnover", "joint")}
+    others = here - ours | {run for run in runs if (folder / run).exists()}
+    if others:
+        raise RunError(
+            f"{folder}: holds other files ({', '.join(sorted(others)[:3])}); choose another folder "
+            "(--output)"
+        )

@@ -57,7 +57,8 @@ class SampleTurnover:
     turnover_grid, density : ndarray, shape (G,)
         Posterior density over ln(turnover), for plots; turnover in years, falling.
     reachable : tuple of float
-        Smallest and largest Δ14C that a pool can have in that year and zone, ‰.
+        Smallest and largest Δ14C that a pool with k from 1e-6 to 2 yr⁻¹ can have in that year and
+        zone, ‰.
     """
 
     modes: tuple[dict[str, float | bool], ...]
@@ -74,9 +75,10 @@ class SampleTurnover:
 
     @property
     def is_reachable(self) -> bool:
-        """Whether a pool can have this Δ14C; otherwise the answer rests on heavy tails alone."""
+        """Whether a pool comes as near as its error; else the answer rests on heavy tails alone."""
         low, high = self.reachable
-        return low - MODEL_SD <= self.delta14c <= high + MODEL_SD
+        error = float(error_scale(np.array([self.sd]), DEFAULT_SD, FLOOR_SD, MODEL_SD)[0])
+        return low - error <= self.delta14c <= high + error
 
 
 def sample_turnover(

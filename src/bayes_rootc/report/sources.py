@@ -133,8 +133,12 @@ COMPARISON = (
 POINTWISE = "pointwise.csv"
 """Scores of single layers, from which stacking weights come too."""
 
-COMPARED = (POINTWISE, "turnover/*/log_likelihood/delta14c", "folds/*.csv")
+FOLDS, LEFT_OUT = "folds/*.csv", "turnover/*/log_likelihood/delta14c"
+COMPARED = (POINTWISE, LEFT_OUT, FOLDS)
+HELD_OUT = (POINTWISE, FOLDS)
+"""Of held-out groups alone; stacking weights too, where there are groups enough to hold out."""
+
 SHAPES = _of("turnover/*/posterior", SHAPE, SHAPE_SLOPE)
-AGES = (*_of("turnover/*/derived", "k_typical", "age_factor"), POINTWISE)
-SURVIVAL = (*(f"joint/*/{path}" for path in LOSSES), POINTWISE)
+AGES = (*_of("turnover/*/derived", "k_typical", "age_factor"), *HELD_OUT)
+SURVIVAL = (*(f"joint/*/{path}" for path in LOSSES), *HELD_OUT)
 TIMES = ("turnover/*/diagnostics.json", "joint/*/diagnostics.json")

@@ -12,7 +12,7 @@ from bayes_rootc.report import numbers
 from bayes_rootc.report.columns import Column, Interval, WithError, WithTitle
 from bayes_rootc.report.figures.structures import BIOME_NAMES, CRITERIA, label
 from bayes_rootc.report.parts import Table, table_of
-from bayes_rootc.report.sources import AGES, COMPARED, SHAPES, SURVIVAL, TIMES
+from bayes_rootc.report.sources import AGES, COMPARED, HELD_OUT, SHAPES, SURVIVAL, TIMES
 from bayes_rootc.report.structures_text import studies_of_best
 from bayes_rootc.spec.structures import REFERENCE
 from bayes_rootc.variables import VARIABLES
@@ -68,7 +68,7 @@ def _survival(frame: pd.DataFrame) -> Table:
 
 
 def _times(compared: Compared) -> list[Table]:
-    """Seconds of sampling; nothing of fits that were stopped and go on from their draws."""
+    """Seconds of sampling; nothing of a stopped fit that `report` made a run of."""
     seconds: dict[str, float | None] = compared.info.get("seconds", {})
     rows = []
     for key, value in seconds.items():
@@ -148,7 +148,7 @@ def _studies(compared: Compared) -> list[Table]:
         Column("difference", "less one pool", lambda value: f"{value:+.1f}"), PER_LAYER,
     )  # fmt: skip
     words = ("Which studies say so", caption)
-    return [table_of("studies", words, frame, columns, COMPARED, shown=shown)]
+    return [table_of("studies", words, frame, columns, HELD_OUT, shown=shown)]
 
 
 def _ages(frame: pd.DataFrame) -> Table:

@@ -117,13 +117,19 @@ class StockJointPriors(Section):
     kappa: Prior
 
 
+class FlowSamplerSection(SamplerSection):
+    """Shorter steps than turnover needs alone: spreads between few biomes bend the posterior."""
+
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.93
+
+
 class FlowSpec(Section):
     """What every model of this family has; a block alone is a joint model of one block."""
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     data: FlowData = FlowData()
     covariates: CovariatesSection = CovariatesSection()
-    sampler: SamplerSection = SamplerSection(target_accept=0.93)
+    sampler: FlowSamplerSection = FlowSamplerSection()
     gate: GateSection = GateSection()
 
 

@@ -44,16 +44,20 @@ SHARE_WIDTH = Scale("half width of the {level} interval of the share", False, (0
 
 
 def limits(parts: list[xr.DataArray], kind: Scale) -> Normalize:
-    """Ends of the colours: given, or the middle 96 % of positive values, rounded outwards."""
+    """Ends of the colours: given, or the middle 96 % of the values, rounded outwards.
+
+    A logarithmic scale takes positive values alone; a linear one is of shares, and starts at 0 or
+    above: a negative share is as good as none.
+    """
     if kind.ends is not None:
         return LogNorm(*kind.ends) if kind.log else Normalize(*kind.ends)
     values = np.concatenate([part.to_numpy().ravel() for part in parts])
-    values = values[np.isfinite(values) & (values > 0.0)]
+    values = values[np.isfinite(values) & ((values > 0.0) | (not kind.log))]
     if not len(values):
         return LogNorm(0.1, 1.0) if kind.log else Normalize(0.0, 1.0)
     low, high = np.quantile(values, [0.02, 0.98])
-    if not kind.log:  # in tenths, as the ticks
-        first = np.floor(10.0 * low)
+    if not kind.log:
+        first = max(np.floor(10.0 * low), 0.0)
         return Normalize(first / 10.0, max(np.ceil(10.0 * high), first + 1.0) / 10.0)
     # Three decades at most: more would show little but noise in small numbers.
     low = max(low, high / 1000.0)

@@ -215,7 +215,8 @@ def _outline(ax: Axes, values: xr.DataArray) -> None:
     mapped = np.isfinite(values.transpose("lat", "lon").to_numpy()).astype(float)
     if 0.0 < mapped.mean() < 1.0:
         lat, lon = (np.deg2rad(values[name].to_numpy()) for name in ("lat", "lon"))
-        ax.contour(lon, lat, mapped, levels=[0.5], colors=INK, linewidths=0.25)
+        edge = ax.contour(lon, lat, mapped, levels=[0.5], colors=INK, linewidths=0.25)
+        edge.set_rasterized(True)  # its curved segments would make 40 MB of an SVG
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
