@@ -120,7 +120,7 @@ class StockJointPriors(Section):
 class FlowSamplerSection(SamplerSection):
     """Shorter steps than turnover needs alone: spreads between few biomes bend the posterior."""
 
-    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.93
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
 
 
 class FlowSpec(Section):
