@@ -88,7 +88,7 @@ def test_partial_simulated_and_unconverged_runs_say_so(
     folder = loaded(run, passed=False)
     assert main(["loss", str(folder), "--output", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert "2 chains of 20 draws are used, 1000 were asked for" in said
+    assert "used are 20 draws of each of 2 chains that had enough, asked for were 1000" in said
     assert "SIMULATED WORLD" in said
     assert "NOT CONVERGED" in said
 

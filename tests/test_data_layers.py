@@ -600,6 +600,19 @@ UNITS = {
         [{"map": "95"}, DEEPER | {"map": "95"}],
         "column map: a forest with 95 mm of precipitation a year; it is wanted in mm",
     ),
+    "fraction modern in one of the profiles": (
+        [
+            {},
+            DEEPER,
+            {"profile": "P2", "delta14c": "1.02"},
+            DEEPER | {"profile": "P2", "delta14c": "0.91"},
+        ],
+        "profiles with all Δ14C between 0 and 2, which looks like fraction modern",
+    ),
+    "a profile at two places": (
+        [{"lat": "45"}, DEEPER | {"lat": "45.5"}],
+        "profiles with layers at more than one place; each counts where it is said to be: 1 (P1)",
+    ),
     "overlap": (
         [{}, DEEPER | {"top_cm": "5"}],
         "layers that begin above the bottom of another one of their profile: 1, in 1 of the "

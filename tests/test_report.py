@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from bayes_rootc.cli.fit import _remedy
 from bayes_rootc.cli.report import add_arguments
 from bayes_rootc.cli.report import run as run_verb
 from bayes_rootc.errors import RunError, WriteError
@@ -280,7 +281,7 @@ def test_partial_run_says_how_far_it_came_and_verdict_names_the_parameter() -> N
     run = fake_run(n_profiles=1, chains=2, draws=5, partial=True)
     page = Page(render_html(build_report(run, fake_diagnostics(passed=False))))
     text = " ".join(page.texts)
-    assert "5 of 1000 draws in each of 2 chains" in text
+    assert "5 of 1000 draws of each of the 2 chains that had enough" in text
     assert "Gate FAILED. R-hat of sigma_biome is 1.73, above 1.01" in text
 
 
@@ -398,3 +399,8 @@ def test_numbers_for_people(value: float | None, text: str) -> None:
 def test_years_have_no_comma() -> None:
     assert year(2004.0) == "2004"
     assert year(2004.5) == "2004.5"
+
+
+def test_the_remedy_fits_what_failed() -> None:
+    assert "more draws do not help" in _remedy(f"{UNRESOLVED} reaches down to 0.13")
+    assert "draws = 3000" in _remedy("not converged: largest R-hat 1.2")

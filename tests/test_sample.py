@@ -116,6 +116,17 @@ def test_settings_of_the_atmosphere_matter() -> None:
     assert calibrated[0] != plain
 
 
+def test_an_interval_that_ends_with_the_range_of_k_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for delta14c, reaches in ((-990.0, True), (-600.0, False)):
+        (mode,) = sample_turnover(delta14c, 2010, 45.0).modes
+        assert not mode["bounded_by_range"]
+        assert mode["reaches_range"] == reaches
+        assert main(["turnover", f"--delta14c={delta14c}", "--year", "2010", "--lat", "45"]) == 0
+        assert ("ends where the range of k does" in capsys.readouterr().out) == reaches
+
+
 def test_a_dead_sample_gives_a_bound() -> None:
     (mode,) = sample_turnover(-999.0, 2000, 45.0).modes
     assert mode["bounded_by_range"]

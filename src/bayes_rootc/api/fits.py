@@ -12,7 +12,7 @@ from bayes_rootc.data.table_data import TableData
 from bayes_rootc.errors import DataError
 from bayes_rootc.spec.load import Spec, load_spec, load_turnover, with_sampler
 from bayes_rootc.spec.locate import find_model
-from bayes_rootc.spec.turnover import TurnoverSpec
+from bayes_rootc.spec.turnover import SamplerSection, TurnoverSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +95,7 @@ def fit(
 
     if isinstance(data, str):
         data = Path(data)
+    _refuse_unknown(source)
     if isinstance(data, Inputs | TableData) and source:
         raise DataError(f"{', '.join(source)}: not for data that are read already")
     spec = _spec(model_for(data) if spec is None else spec)
@@ -172,6 +173,15 @@ def crossval(
         seed=known.sampler.seed if seed is None else seed,
         say=say,
     )
+
+
+def _refuse_unknown(source: Mapping[str, Any]) -> None:
+    """Refuse what is no argument; settings of the sampler have one of their own."""
+    unknown = [name for name in source if name not in ("format", "simulated", "world_seed")]
+    if unknown:
+        of_sampler = {name: source[name] for name in unknown if name in SamplerSection.model_fields}
+        hint = f"; of the sampler: sampler={of_sampler}" if of_sampler else ""
+        raise TypeError(f"fit has no argument {', '.join(unknown)}{hint}")
 
 
 def _spec(spec: Spec | Path | str) -> Spec:

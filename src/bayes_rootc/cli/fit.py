@@ -30,6 +30,10 @@ REMEDY = (
     "what helps: with few profiles or biomes, target_accept_sparse = 0.99 and draws = 3000 in "
     "[sampler] of a copy of the model file; docs/guide.md, section 4, has more"
 )
+REMEDY_UNRESOLVED = (
+    "more draws do not help: widen likelihood.model_sd if it was narrowed, else read biomes and "
+    "depths and not single layers"
+)
 NOT_CONVERGED = 1
 
 
@@ -113,6 +117,12 @@ def _with_sampler(spec: Spec, args: argparse.Namespace) -> Spec:
     return with_sampler(spec, given, where="command line")
 
 
+def _remedy(verdict: str) -> str:
+    from bayes_rootc.inference.gate import UNRESOLVED
+
+    return REMEDY_UNRESOLVED if verdict.startswith(UNRESOLVED) else REMEDY
+
+
 def _summarise(fit: Fit, stored: xr.DataTree) -> None:
     from bayes_rootc.report.kinds import kind_of
     from bayes_rootc.report.tables import population_table
@@ -131,7 +141,7 @@ def _summarise(fit: Fit, stored: xr.DataTree) -> None:
     took = f" (sampled in {seconds:.0f} s{twice})" if seconds else ""
     _say(f"\n{fit.diagnostics['verdict']}{took}")
     if not fit.diagnostics["passed"]:
-        _say(REMEDY)
+        _say(_remedy(fit.diagnostics["verdict"]))
     _say(f"run: {fit.folder}")
 
 

@@ -17,6 +17,7 @@ def say_if_partial(run: xr.DataTree) -> None:
     attributes = run.attrs
     if attributes["status"] == "partial":
         print(
-            f"partial run: the fit was stopped; {attributes['chains']} chains of "
-            f"{attributes['draws']} draws are used, {attributes['draws_asked']} were asked for"
+            f"partial run: the fit was stopped; used are {attributes['draws']} draws of each of "
+            f"{attributes['chains']} chains that had enough, asked for were "
+            f"{attributes['draws_asked']} of every chain"
         )

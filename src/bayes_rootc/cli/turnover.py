@@ -166,11 +166,13 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) 
             "sign, the unit and the year."
         )
     if number_of_modes > 1:
-        lines.append("Δ14C alone cannot tell them apart: both sides of the bomb peak pass there.")
+        lines.append("Δ14C alone cannot tell them apart: faster and slower pools have it then.")
     if any(mode["bounded_by_range"] for mode in answer.modes):
         lines.append(
             "A solution runs to the end of the range of k: the data give a bound, not a value."
         )
+    elif any(mode["reaches_range"] for mode in answer.modes):
+        lines.append("An interval ends where the range of k does, 1e-6 to 2 yr⁻¹: it may go on.")
     if answer.year > atmosphere.extrapolated_from:
         lines.append(
             f"The atmosphere after {atmosphere.extrapolated_from:.1f} is extrapolated by its trend."

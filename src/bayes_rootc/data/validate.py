@@ -220,6 +220,14 @@ def doubts(table: pd.DataFrame) -> tuple[str, ...]:
         if doubt.holds(table):
             low, high = table[doubt.column].min(), table[doubt.column].max()
             found.append(f"column {doubt.column}: {doubt.text.format(low=low, high=high)}")
+    for text, names in (
+        ("all Δ14C between 0 and 2, which looks like fraction modern; ‰ are wanted (0.85 is about "
+         "-150)", _modern_profiles(table)),
+        ("layers at more than one place; each counts where it is said to be",
+         _moving_profiles(table)),
+    ):  # fmt: skip
+        if names:
+            found.append(f"profiles with {text}: {len(names)} ({_few(names)})")
     # Replicates of one layer are no overlap.
     single = table.drop_duplicates(["profile", "top_cm", "bottom_cm"])
     ordered = single.sort_values(["profile", "top_cm", "bottom_cm"], kind="stable")
@@ -227,12 +235,28 @@ def doubts(table: pd.DataFrame) -> tuple[str, ...]:
     overlap = ordered.loc[ordered["top_cm"] < reached, "profile"]
     if len(overlap):
         names = sorted(set(overlap))
-        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         found.append(
             f"layers that begin above the bottom of another one of their profile: {len(overlap)}, "
-            f"in {len(names)} of the profiles ({shown}); each counts as it is"
+            f"in {len(names)} of the profiles ({_few(names)}); each counts as it is"
         )
     return tuple(found)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _modern_profiles(table: pd.DataFrame) -> list[str]:
+    """Profiles of two layers or more whose Δ14C would all do as fraction modern."""
+    values = table["delta14c"]
+    may_be = values.between(0.0, FRACTION_MODERN_MAX, inclusive="neither") & (values % 1.0 != 0.0)
+    groups = may_be.groupby(table["profile"])
+    return sorted(map(str, groups.all().index[groups.all() & (groups.size() > 1)]))
+
+
+def _moving_profiles(table: pd.DataFrame) -> list[str]:
+    places = table[["profile", "lat", "lon"]].drop_duplicates()["profile"]
+    return sorted(set(places[places.duplicated()].astype(str)))
 
 
 def implausible(table: pd.DataFrame, atmosphere_max: AtmosphereMax) -> pd.DataFrame:

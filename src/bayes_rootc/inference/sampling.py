@@ -175,24 +175,19 @@ def sample_with_retry(
 ) -> Draws:
     """Run NUTS; where it diverges too often, once more with shorter steps.
 
-    Rare divergences of a big model depend on the seed and the processor. The second draws are
-    kept whatever they are, and the time of both counts; the first are thrown away, from the
-    checkpoint too, so that no stopped fit passes for one that they finished.
+    Rare divergences depend on the seed and the processor. The second draws are kept whatever they
+    are, and the time of both counts; the first leave the checkpoint before the second begin.
 
     Parameters
     ----------
-    compiled, sampler, target_accept
+    compiled, sampler, target_accept, checkpoint, **options
         As of :func:`sample`.
     divergences_max : int
-        More than so many, all chains together, are too often.
+        Of all chains together; more are too many.
     say : callable
         Receives a line if there is a second attempt.
-    checkpoint : Path, optional
-        As of :func:`sample`.
-    **options
-        Passed on to :func:`sample`.
     """
-    options["checkpoint"] = checkpoint
+    options |= {"checkpoint": checkpoint}
     first = sample(compiled, sampler, target_accept=target_accept, **options)
     divergences = int(first.sample_stats["diverging"].sum())
     if divergences <= divergences_max:

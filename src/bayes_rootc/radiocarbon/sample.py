@@ -29,6 +29,9 @@ GRID_STEP = 0.005
 FIRST_YEAR = 1850.0
 """No soil was sampled for radiocarbon, or archived, before; 98 does not mean 1998."""
 
+RANGE_END = 1.1
+"""An interval that ends within this factor of the range of k ends where the range does."""
+
 MISFIT_SCALES = 5.0
 """A Δ14C further than this many error scales from every possible pool is refused."""
 
@@ -41,8 +44,9 @@ class SampleTurnover:
     ----------
     modes : tuple of dict
         ``turnover_years`` (densest point over ln k), ``median``, ``lower``, ``upper`` (interval),
-        all in years, ``mass`` and ``bounded_by_range`` (the density is highest at an end of the
-        range of k, and the interval runs to that end); largest mass first.
+        all in years, ``mass``, ``bounded_by_range`` (the density is highest at an end of the
+        range of k, and the interval runs to that end) and ``reaches_range`` (an end of the interval
+        is within a tenth of it); largest mass first.
     delta14c, sd : float
         Observation and its measurement error, ‰.
     year : float
@@ -150,7 +154,7 @@ def sample_turnover(
     mass = np.exp(log_density - log_density.max()) * trapezoid_weights(theta)
     mass /= mass.sum()
     return SampleTurnover(
-        modes=tuple(_in_years(mode) for mode in find_modes(theta, mass, level)),
+        modes=tuple(_in_years(mode, theta) for mode in find_modes(theta, mass, level)),
         delta14c=float(delta14c),
         sd=DEFAULT_SD if sd is None else float(sd),
         year=float(time),
@@ -190,7 +194,8 @@ def _check_reachable(delta14c: float, year: float, zone: str, curve: Floats, sca
         )
 
 
-def _in_years(mode: Mode) -> dict[str, float | bool]:
+def _in_years(mode: Mode, theta: Floats) -> dict[str, float | bool]:
+    near = np.log(RANGE_END)
     return {
         "turnover_years": float(np.exp(-mode.peak)),
         "median": float(np.exp(-mode.median)),
@@ -198,4 +203,5 @@ def _in_years(mode: Mode) -> dict[str, float | bool]:
         "upper": float(np.exp(-mode.low)),
         "mass": mode.mass,
         "bounded_by_range": mode.at_edge,
+        "reaches_range": bool(mode.low < theta[0] + near or mode.high > theta[-1] - near),
     }

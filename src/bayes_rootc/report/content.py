@@ -63,8 +63,8 @@ def banners_of(run: xr.DataTree, diagnostics: Diagnostics) -> list[Banner]:
         banners.append(
             Banner(
                 "PARTIAL",
-                f"The sampler was stopped: {sizes['draw']} of {planned} draws in each of "
-                f"{sizes['chain']} chains. The numbers are provisional.",
+                f"The sampler was stopped. Used are {sizes['draw']} of {planned} draws of each of "
+                f"the {sizes['chain']} chains that had enough. The numbers are provisional.",
             )
         )
     if "passed" not in diagnostics:

@@ -101,8 +101,9 @@ def answer_key_table(run: xr.DataTree) -> Table:
         "key_numbers",
         "What roots bring and what is lost",
         "0-200 cm, all sites, mean of the six estimates: posterior median and 95 % interval. The "
-        "study reports means over sites; a typical (median) site has much less, for these "
-        "quantities are log-normal.",
+        "study reports means over sites. I_root and I_bulk are log-normal, I_bulk with far more "
+        "scatter: a typical (median) site has much less of it and loses a larger share. Medians "
+        "are taken quantity by quantity and do not add up.",
         frame,
         ("", "what it is", "mean over sites", "typical (median) site", "study (range)"),
         tuple(tuple(str(cell) for cell in row) for row in frame[shown].to_numpy()),

@@ -44,7 +44,9 @@ FIGURES = {
         "importance", figures.importance,
     ),
     "dependence": LearningFigure(
-        "Partial dependence", "Mean prediction where one predictor is set to a value for all rows.",
+        "Partial dependence",
+        "Mean prediction of the fit to all rows where one predictor is set to a value; flat where "
+        "that fit makes no use of what is important in the folds.",
         "dependence", figures.dependence,
     ),
     "curve": LearningFigure(

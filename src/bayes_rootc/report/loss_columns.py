@@ -42,8 +42,9 @@ LOSS_TABLES: dict[str, TableRecord] = {
     "flows": TableRecord(
         "I_root, I_bulk and I_loss of each biome",
         "Over 0-200 cm, posterior median and 95 % interval. Mean: of the population of sites of "
-        "the biome. Typical: its typical site, without residuals. These quantities are log-normal, "
-        "so the mean is larger than the typical site. Biomes that share a letter are not shown to "
+        "the biome. Typical: its typical site, without residuals. I_root and I_bulk are "
+        "log-normal, so their means are larger than at the typical site; I_loss, their difference, "
+        "may be smaller or larger. Biomes that share a letter are not shown to "
         "differ in I_loss (the 95 % interval of the difference holds 0). “from the population”: "
         "the biome has no data of that block.",
         lambda run, _: loss_tables.flows_with_letters(run),

@@ -52,7 +52,7 @@ LOSS_FIGURES = {
         "Over depth, absolute",
         "Flow per cm of depth in each standard layer (as the study's Fig. 3), on an axis that is "
         "linear near 0 and logarithmic beyond; mean of the population of sites of each biome, "
-        "posterior median and 95 % interval.",
+        "posterior median and 95 % interval; a triangle at the edge: it goes on.",
         flow_depth.draw,
         flow_depth.data,
         needs=("derived/i_root_mean", "derived/i_bulk_mean", "derived/i_loss_mean"),
@@ -60,7 +60,7 @@ LOSS_FIGURES = {
     "depth_percent": FigureRecord(
         "Over depth, percent",
         "Share of each flow's own total over 0-200 cm. Where I_loss is near 0 in total, its "
-        "shares are hardly known and their bars leave the panel.",
+        "shares are hardly known and their bars leave the panel (a triangle at its edge).",
         flow_depth.draw_percent,
         flow_depth.data,
         needs=("derived/i_root_mean", "derived/i_bulk_mean", "derived/i_loss_mean"),

@@ -75,7 +75,6 @@ def data(run: xr.DataTree) -> pd.DataFrame:
 
 def _panel(ax: Axes, biome: pd.DataFrame, suffix: str) -> None:
     steps = np.append(biome["top_cm"], biome["bottom_cm"].iloc[-1])
-    middle = (biome["top_cm"] + biome["bottom_cm"]) / 2
     for n, name in enumerate(FLOW_NAMES):
         key = name + suffix
         if key not in biome:
@@ -84,16 +83,34 @@ def _panel(ax: Axes, biome: pd.DataFrame, suffix: str) -> None:
             biome[key], steps, orientation="horizontal", baseline=None,
             **line_of(n), lw=1.6,
         )  # fmt: skip
-        shift = (n - 1) * 3.0
-        ax.hlines(
-            middle + shift, biome[f"{key}_q025"], biome[f"{key}_q975"], color=COLOURS[n], lw=1.0
-        )
-        ax.plot(biome[key], middle + shift, ls="", **points_of(n), ms=3, mew=0)
+        y = _heights(biome, n)
+        ax.hlines(y, biome[f"{key}_q025"], biome[f"{key}_q975"], color=COLOURS[n], lw=1.0)
+        ax.plot(biome[key], y, ls="", **points_of(n), ms=3, mew=0)
     ax.axvline(0, color=INK, lw=0.6)
     missing = str(biome["from_population"].iloc[0])
     lines = textwrap.wrap(str(biome["biome"].iloc[0]), 34)
     lines += textwrap.wrap(f"from the population: {missing}", 42) if missing else []
     ax.set_title("\n".join(lines), loc="left", fontsize=8)
+
+
+def _mark_cut(ax: Axes, biome: pd.DataFrame, suffix: str) -> None:
+    """Put a triangle at the edge where an interval goes on beyond it."""
+    left, right = ax.get_xlim()
+    for n, name in enumerate(FLOW_NAMES):
+        key = name + suffix
+        if key not in biome:
+            continue
+        y = _heights(biome, n)
+        for edge, marker, beyond in (
+            (left, "<", biome[f"{key}_q025"] < left), (right, ">", biome[f"{key}_q975"] > right),
+        ):  # fmt: skip
+            ax.plot(np.full(beyond.sum(), edge), y[beyond], marker, color=COLOURS[n], ms=3.5,
+                    mew=0, clip_on=False, in_layout=False, zorder=4)  # fmt: skip
+
+
+def _heights(biome: pd.DataFrame, n: int) -> pd.Series:
+    """Depths at which the intervals of the n-th flow are drawn, one beside the other."""
+    return (biome["top_cm"] + biome["bottom_cm"]) / 2 + (n - 1) * 3.0
 
 
 def _draw(run: xr.DataTree, scale: Scale) -> Figure:
@@ -118,6 +135,8 @@ def _draw(run: xr.DataTree, scale: Scale) -> Figure:
         axes[0].set_xticks(scale.ticks, [plain_number(tick) for tick in scale.ticks])
         axes[0].minorticks_off()
     axes[0].set_xlim(max(1.05 * low, scale.limits[0]), min(1.05 * high, scale.limits[1]))
+    for ax, key in zip(axes, biomes, strict=True):
+        _mark_cut(ax, table[table["biome_key"] == key], scale.suffix)
     axes[0].set_ylim(float(MAX_DEPTH_CM), 0.0)
     handles: list[Artist] = [
         Line2D([], [], **line_of(n) | points_of(n), ms=4, label=label)
