@@ -223,6 +223,18 @@ def test_maps_outline_what_is_mapped_so_that_grey_land_stands_out_of_grey_sea() 
                 if isinstance(one, ContourSet)]  # fmt: skip
 
 
+def test_negative_cells_have_a_legend_and_dots_that_are_seen_in_grey() -> None:
+    maps = maps_of((0.025, 0.5, 0.975))
+    panel = figures.layers(maps, "i_loss", "x", uncertain=False).axes[0]
+    assert panel.get_legend() is None
+    at = {"quantile": 1, "standard_layer": 0, "lat": 0, "lon": 1}
+    maps["i_loss_quantile"][at] = -1.0
+    panel = figures.layers(maps, "i_loss", "x", uncertain=False).axes[0]
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["below 0"]
+    (dots,) = panel.lines
+    assert np.rad2deg(dots.get_xydata()).round(9).tolist() == [[10.0, 10.0]]
+
+
 @pytest.mark.parametrize(
     ("values", "ends"),
     [

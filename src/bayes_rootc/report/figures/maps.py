@@ -12,6 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from bayes_rootc.report.figures.map_scales import (
     BEYOND,
@@ -36,6 +37,8 @@ MOST_COLUMNS = 720
 NAMES = {"i_root": "I_root", "i_bulk": "I_bulk", "i_loss": "I_loss"}
 NEGATIVE, NOT_MAPPED = "#b2182b", "#cfcfcf"
 LATITUDE_STEP = 5.0
+DOT_DEGREES = 1.5
+"""Side of the blocks of cells that get a dot where at least half of them are negative."""
 
 
 NAMED = {**NAMES, "loss_share": "I_loss/I_root"}
@@ -202,12 +205,26 @@ def _paint(ax: Axes, values: xr.DataArray, kind: Scale, norm: Normalize) -> Any:
         if negative.count():
             ax.pcolormesh(lon, lat, negative, cmap=mpl.colors.ListedColormap([NEGATIVE]),
                           rasterized=True)  # fmt: skip
+            _mark_negative(ax, values)
     _outline(ax, values)
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set(visible=True, color="#999999", linewidth=0.6)
     return drawn
+
+
+def _mark_negative(ax: Axes, values: xr.DataArray) -> None:
+    """Name the colour of negative cells, and dot where they are many: in grey it is no signal."""
+    step = abs(float(values["lat"][1] - values["lat"][0]))
+    n = min(max(1, round(DOT_DEGREES / step)), values.sizes["lat"], values.sizes["lon"])
+    share = (values < 0.0).astype(float).coarsen(lat=n, lon=n, boundary="trim").mean()
+    lat, lon = np.meshgrid(share["lat"], share["lon"], indexing="ij")
+    many = share.transpose("lat", "lon").to_numpy() >= 0.5
+    ax.plot(np.deg2rad(lon[many]), np.deg2rad(lat[many]), ".", color="black", ms=0.9, mew=0)
+    patch = Patch(facecolor=NEGATIVE, hatch="....", edgecolor="black", lw=0.0, label="below 0")
+    ax.legend(handles=[patch], loc="lower left", fontsize=6, frameon=False, handlelength=1.2,
+              bbox_to_anchor=(-0.03, -0.06))  # fmt: skip
 
 
 def _outline(ax: Axes, values: xr.DataArray) -> None:
