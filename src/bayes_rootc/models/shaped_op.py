@@ -101,7 +101,8 @@ def log_marginal_shaped_kernel(
     """Log marginal of each layer among the knots of a shape, and its derivatives.
 
     The nodes of a layer's four knots lie side by side and are gone through as one, with one
-    largest exponent and one sum of derivatives: less than three times the work of one shape.
+    largest exponent and one sum of derivatives: three to five times the work of one shape, for it
+    reads four times as much from memory.
 
     Parameters
     ----------
