@@ -201,13 +201,11 @@ def test_cubic_through_the_knots_is_the_likelihood_at_the_shape(
 def test_derivatives_of_the_shaped_kernel(
     sampled: tuple[TurnoverSpec, Problem], place: float, mu: float, tau: float
 ) -> None:
-    nodes = knots_of(sampled[1]).nodes
+    nodes = knots_of(sampled[1]).as_read()
 
     def value(mu: float, tau: float, place: float) -> Any:
-        n = len(nodes.theta)
-        return log_marginal_shaped_kernel(
-            np.full(n, mu), np.array(tau), np.full(n, place), nodes.theta, nodes.log_weight
-        )
+        n = len(nodes[0])
+        return log_marginal_shaped_kernel(np.full(n, mu), np.array(tau), np.full(n, place), *nodes)
 
     _, by_mu, by_tau, by_place = value(mu, tau, place)
     h = 1e-3
@@ -221,32 +219,31 @@ def test_derivatives_of_the_shaped_kernel(
 
 
 def test_cubic_is_exact_at_the_knots(sampled: tuple[TurnoverSpec, Problem]) -> None:
-    nodes = knots_of(sampled[1]).nodes
+    knots = knots_of(sampled[1])
+    nodes = knots.nodes
     mu, tau = np.full(len(nodes.theta), -6.0), np.array(0.8)
     for knot in (1, 7, nodes.theta.shape[1] - 2):
         theta, log_weight = (np.ascontiguousarray(one[:, knot])
                              for one in (nodes.theta, nodes.log_weight))  # fmt: skip
         exact = log_marginal_kernel(mu, tau, theta, log_weight)
         place = np.full(len(mu), float(knot))
-        got = log_marginal_shaped_kernel(mu, tau, place, nodes.theta, nodes.log_weight)
+        got = log_marginal_shaped_kernel(mu, tau, place, *knots.as_read())
         for mine, its in zip(got[:3], exact, strict=True):
             assert mine == pytest.approx(its, rel=1e-5, abs=1e-5)  # single precision
 
 
 def test_op_runs_and_differentiates_in_a_graph(sampled: tuple[TurnoverSpec, Problem]) -> None:
-    nodes = knots_of(sampled[1]).nodes
-    n = len(nodes.theta)
+    nodes = knots_of(sampled[1]).as_read()
+    n = len(nodes[0])
     mu, tau, place = pt.dvector(), pt.dscalar(), pt.dscalar()
     density: Any = log_marginal_shaped(
-        mu, tau, pt.zeros_like(mu) + place, pt.constant(nodes.theta), pt.constant(nodes.log_weight)
+        mu, tau, pt.zeros_like(mu) + place, *(pt.constant(one) for one in nodes)
     )
     gradient = pytensor.function(
         [mu, tau, place], pytensor.grad(density[0].sum(), [mu, tau, place]), mode="NUMBA"
     )
     by_mu, by_tau, by_place = gradient(np.full(n, -6.0), 0.8, 5.2)
-    kernel = log_marginal_shaped_kernel(
-        np.full(n, -6.0), np.array(0.8), np.full(n, 5.2), nodes.theta, nodes.log_weight
-    )
+    kernel = log_marginal_shaped_kernel(np.full(n, -6.0), np.array(0.8), np.full(n, 5.2), *nodes)
     assert by_mu == pytest.approx(kernel[1])
     assert by_tau == pytest.approx(kernel[2].sum())
     assert by_place == pytest.approx(kernel[3].sum())

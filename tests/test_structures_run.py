@@ -57,13 +57,17 @@ class Sampler:
     def posterior(self, spec: TurnoverSpec, problem: Problem) -> xr.Dataset:
         design = problem.design
         model = build_model(spec, design, problem)
-        nodes = problem.nodes if problem.knots is None else problem.knots.nodes
-        key = (design.biomes_centred, design.profiles_centred, nodes.theta.shape,
+        names = ("node_order", "node_theta", "node_log_weight")
+        nodes: dict[str, Any] = {"node_theta": problem.nodes.theta,
+                                 "node_log_weight": problem.nodes.log_weight}  # fmt: skip
+        if problem.knots is not None:
+            nodes = dict(zip(names, problem.knots.as_read(), strict=True))
+        key = (design.biomes_centred, design.profiles_centred, nodes["node_theta"].shape,
                len(design.biomes), len(design.profiles))  # fmt: skip
         if key not in self.compiled:
             self.compiled[key] = compile_model(model)
         data = {variable.name: variable.get_value() for variable in model.data_vars}
-        data |= {"node_theta": nodes.theta, "node_log_weight": nodes.log_weight}
+        data |= nodes
         accept = target_acceptance(spec.sampler, design)
         drawn = sample(self.compiled[key].with_data(**data), spec.sampler, target_accept=accept)
         return drawn.posterior

@@ -93,17 +93,17 @@ def layer_log_likelihood(
     if likelihood.knots is None or place is None:
         nodes = likelihood.nodes
         return np.asarray(_log_likelihood(mu, tau, nodes.theta, nodes.log_weight))
-    nodes = likelihood.knots.nodes
     of_layers = np.ascontiguousarray(np.broadcast_to(place, mu.shape))
-    return np.asarray(_shaped_log_likelihood(mu, tau, of_layers, nodes.theta, nodes.log_weight))
+    return np.asarray(_shaped_log_likelihood(mu, tau, of_layers, likelihood.knots.as_read()))
 
 
 @numba.njit
-def _shaped_log_likelihood(mu, tau, place, theta, log_weight):  # type: ignore[no-untyped-def]
+def _shaped_log_likelihood(mu, tau, place, nodes):  # type: ignore[no-untyped-def]
+    order, theta, log_weight = nodes
     result = np.empty(mu.shape, dtype=np.float32)
     for s in range(len(mu)):
         spread = tau[s : s + 1].reshape(())
-        by_layer = log_marginal_shaped_kernel(mu[s], spread, place[s], theta, log_weight)[0]
+        by_layer = log_marginal_shaped_kernel(mu[s], spread, place[s], order, theta, log_weight)[0]
         for i in range(len(by_layer)):
             result[s, i] = by_layer[i]
     return result

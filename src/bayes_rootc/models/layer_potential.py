@@ -75,17 +75,20 @@ def layer_potential(
         Standard deviation of the layers about them.
     """
     knots = likelihood.knots
-    nodes = likelihood.nodes if knots is None else knots.nodes
     # pm.Data would turn single precision into double.
-    theta = shared(nodes.theta, name="node_theta")
-    log_weight = shared(nodes.log_weight, name="node_log_weight")
     if knots is None or shape is None:
+        nodes = likelihood.nodes
+        theta = shared(nodes.theta, name="node_theta")
+        log_weight = shared(nodes.log_weight, name="node_log_weight")
         by_layer: Any = log_marginal(mu, tau, theta, log_weight)
     else:
+        names = ("node_order", "node_theta", "node_log_weight")
+        named = zip(knots.as_read(), names, strict=True)
+        nodes_as_read = [shared(one, name=name) for one, name in named]
         ln_shape = knots.table.ln_shape
         of_layers = pt.zeros_like(mu) + shape.ln_shape
         if shape.slope is not None:
             of_layers = pt.clip(of_layers + shape.slope * knots.depth, ln_shape[1], ln_shape[-2])
         of_layers = (of_layers - ln_shape[0]) / (ln_shape[1] - ln_shape[0])
-        by_layer = log_marginal_shaped(mu, tau, of_layers, theta, log_weight)
+        by_layer = log_marginal_shaped(mu, tau, of_layers, *nodes_as_read)
     pm.Potential("delta14c_log_likelihood", by_layer[0].sum())

@@ -49,6 +49,18 @@ class ShapeKnots:
         table, nodes = self.table.of(rows), self.nodes.of(rows)
         return replace(self, table=table, nodes=nodes, depth=self.depth[rows])
 
+    def as_read(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+        """Order of the layers (N,), node positions and log weights (M, N, W): as the kernel reads.
+
+        Layers of like depth lie together, for the shape may change with depth.
+        """
+        order = np.argsort(self.depth, kind="stable")
+        theta, log_weight = (
+            np.ascontiguousarray(one[order].swapaxes(0, 1))
+            for one in (self.nodes.theta, self.nodes.log_weight)
+        )
+        return order, theta, log_weight
+
     def shift(self) -> Floats:
         """How far the data move ln k of each layer with the shape: a polynomial in ln shape.
 
