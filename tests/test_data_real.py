@@ -75,8 +75,11 @@ def test_filled_densities_are_left_to_the_model_and_counted(
     )
     assert layers.notes[2] == filled
     assert layers.notes[0].startswith("columns that are not read: row_id, author, doi")
-    assert layers.notes[3].startswith("layers that begin above the bottom of another one")
-    assert len(layers.notes) == 4
+    assert layers.notes[3] == (
+        "profiles with layers at more than one place; each counts where it is said to be: 1 (187)"
+    )
+    assert layers.notes[4].startswith("layers that begin above the bottom of another one")
+    assert len(layers.notes) == 5
     kept = load_layers(data_folder, DataSection(keep_filled=True))
     names = ["pct_c", "bulk_density", "coarse"]
     assert layers.table[names].notna().sum().tolist() == [2544, 893, 0]
