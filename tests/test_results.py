@@ -190,7 +190,9 @@ def test_settings_of_the_sampler_are_checked_like_the_files(tmp_path: Path) -> N
     world = br.simulate_world(20, seed=1)
     with pytest.raises(SpecError, match=r"sampler: unknown key sampler\.drawz; did you mean "):
         br.fit("turnover", world, folder=tmp_path / "run", sampler={"drawz": 5})
-    with pytest.raises(TypeError, match=r"no argument draws, wordl; of the sampler: sampler=\{'dr"):
+    with pytest.raises(
+        TypeError, match=r"no such argument: draws, wordl; of the sampler: sampler=\{'dr"
+    ):
         br.fit("turnover", folder=tmp_path / "run", draws=5, wordl=1)
     assert not (tmp_path / "run").exists()
 

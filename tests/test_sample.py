@@ -124,7 +124,9 @@ def test_an_interval_that_ends_with_the_range_of_k_is_told(
         assert not mode["bounded_by_range"]
         assert mode["reaches_range"] == reaches
         assert main(["turnover", f"--delta14c={delta14c}", "--year", "2010", "--lat", "45"]) == 0
-        assert ("ends where the range of k does" in capsys.readouterr().out) == reaches
+        assert (
+            "ends where the range of k does (1e-06 to 2 yr⁻¹)" in capsys.readouterr().out
+        ) == reaches
 
 
 def test_a_dead_sample_gives_a_bound() -> None:

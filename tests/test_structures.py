@@ -201,7 +201,7 @@ def test_cubic_through_the_knots_is_the_likelihood_at_the_shape(
 def test_derivatives_of_the_shaped_kernel(
     sampled: tuple[TurnoverSpec, Problem], place: float, mu: float, tau: float
 ) -> None:
-    nodes = knots_of(sampled[1]).as_read()
+    nodes = knots_of(sampled[1]).as_read
 
     def value(mu: float, tau: float, place: float) -> Any:
         n = len(nodes[0])
@@ -227,13 +227,31 @@ def test_cubic_is_exact_at_the_knots(sampled: tuple[TurnoverSpec, Problem]) -> N
                              for one in (nodes.theta, nodes.log_weight))  # fmt: skip
         exact = log_marginal_kernel(mu, tau, theta, log_weight)
         place = np.full(len(mu), float(knot))
-        got = log_marginal_shaped_kernel(mu, tau, place, *knots.as_read())
+        got = log_marginal_shaped_kernel(mu, tau, place, *knots.as_read)
         for mine, its in zip(got[:3], exact, strict=True):
             assert mine == pytest.approx(its, rel=1e-5, abs=1e-5)  # single precision
 
 
+def test_every_layer_has_the_nodes_of_its_own_in_any_order(
+    sampled: tuple[TurnoverSpec, Problem],
+) -> None:
+    knots = knots_of(sampled[1])
+    n, n_knots, _ = knots.nodes.theta.shape
+    order, theta, log_weight = knots.as_read
+    assert not (order == np.arange(n)).all()
+    assert (np.diff(knots.depth[order]) >= 0.0).all()
+    rng = np.random.default_rng(2)
+    mu, place = rng.uniform(-8.0, -4.0, n), rng.integers(1, n_knots - 1, n)
+    got = log_marginal_shaped_kernel(
+        mu, np.array(0.8), place.astype(float), order, theta, log_weight
+    )
+    own = (one[np.arange(n), place] for one in (knots.nodes.theta, knots.nodes.log_weight))
+    for mine, its in zip(got[:3], log_marginal_kernel(mu, np.array(0.8), *own), strict=True):
+        assert mine == pytest.approx(its, rel=1e-5, abs=1e-5)  # single precision
+
+
 def test_op_runs_and_differentiates_in_a_graph(sampled: tuple[TurnoverSpec, Problem]) -> None:
-    nodes = knots_of(sampled[1]).as_read()
+    nodes = knots_of(sampled[1]).as_read
     n = len(nodes[0])
     mu, tau, place = pt.dvector(), pt.dscalar(), pt.dscalar()
     density: Any = log_marginal_shaped(

@@ -61,7 +61,7 @@ class Sampler:
         nodes: dict[str, Any] = {"node_theta": problem.nodes.theta,
                                  "node_log_weight": problem.nodes.log_weight}  # fmt: skip
         if problem.knots is not None:
-            nodes = dict(zip(names, problem.knots.as_read(), strict=True))
+            nodes = dict(zip(names, problem.knots.as_read, strict=True))
         key = (design.biomes_centred, design.profiles_centred, nodes["node_theta"].shape,
                len(design.biomes), len(design.profiles))  # fmt: skip
         if key not in self.compiled:

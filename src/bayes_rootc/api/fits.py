@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,9 +96,6 @@ def fit(
 
     if isinstance(data, str):
         data = Path(data)
-    _refuse_unknown(source)
-    if isinstance(data, Inputs | TableData) and source:
-        raise DataError(f"{', '.join(source)}: not for data that are read already")
     spec = _spec(model_for(data) if spec is None else spec)
     if sampler:
         spec = with_sampler(spec, sampler, where="sampler")
@@ -175,21 +173,27 @@ def crossval(
     )
 
 
-def _refuse_unknown(source: Mapping[str, Any]) -> None:
-    """Refuse what is no argument; settings of the sampler have one of their own."""
-    unknown = [name for name in source if name not in ("format", "simulated", "world_seed")]
-    if unknown:
-        of_sampler = {name: source[name] for name in unknown if name in SamplerSection.model_fields}
-        hint = f"; of the sampler: sampler={of_sampler}" if of_sampler else ""
-        raise TypeError(f"fit has no argument {', '.join(unknown)}{hint}")
-
-
 def _spec(spec: Spec | Path | str) -> Spec:
     return load_spec(find_model(spec)) if isinstance(spec, Path | str) else spec
 
 
 def source_of(spec: Spec, data: Data, **source: Any) -> Source:
-    """Read the data a model needs, where they are not read already."""
+    """Read the data a model needs, where they are not read already.
+
+    Raises
+    ------
+    TypeError
+        If ``source`` holds what is no argument of :func:`.source.find_source`.
+    DataError
+        If there is a ``source`` for data that are read already.
+    """
+    unknown = source.keys() - signature(find_source).parameters.keys()
+    if unknown:
+        of_sampler = {name: source[name] for name in source if name in SamplerSection.model_fields}
+        hint = f"; of the sampler: sampler={of_sampler}" if of_sampler else ""
+        raise TypeError(f"no such argument: {', '.join(sorted(unknown))}{hint}")
+    if isinstance(data, Inputs | TableData) and source:
+        raise DataError(f"{', '.join(source)}: not for data that are read already")
     if isinstance(data, Inputs | TableData):
         return Source(as_inputs(data), f"data: {data.origin}")
     return find_source(spec, Path(data) if isinstance(data, str) else data, **source)

@@ -159,11 +159,13 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) 
         line = f"{years(mode['turnover_years']):>16}  {span:>22}  {mode['mass']:>6.1%}"
         lines.append(line + (f"  {years(age):>16}" if ages else ""))
     lines.append("")
+    slowest, fastest = 1.0 / answer.turnover_grid[[0, -1]]
+    range_of_k = f"{slowest:.1g} to {fastest:.1g} yr⁻¹"
     if not answer.is_reachable:
         low, high = answer.reachable
         lines.append(
-            f"Pools with k from 1e-6 to 2 have {low:.0f} to {high:.0f} ‰ then and there: check the "
-            "sign, the unit and the year."
+            f"Pools with k of {range_of_k} have {low:.0f} to {high:.0f} ‰ then and there: check "
+            "the sign, the unit and the year."
         )
     if number_of_modes > 1:
         lines.append("Δ14C alone cannot tell them apart: faster and slower pools have it then.")
@@ -172,7 +174,7 @@ def _as_text(answer: SampleTurnover, atmosphere: Atmosphere, ages: list[float]) 
             "A solution runs to the end of the range of k: the data give a bound, not a value."
         )
     elif any(mode["reaches_range"] for mode in answer.modes):
-        lines.append("An interval ends where the range of k does, 1e-6 to 2 yr⁻¹: it may go on.")
+        lines.append(f"An interval ends where the range of k does ({range_of_k}): it may go on.")
     if answer.year > atmosphere.extrapolated_from:
         lines.append(
             f"The atmosphere after {atmosphere.extrapolated_from:.1f} is extrapolated by its trend."

@@ -224,7 +224,7 @@ def doubts(table: pd.DataFrame) -> tuple[str, ...]:
         ("all Δ14C between 0 and 2, which looks like fraction modern; ‰ are wanted (0.85 is about "
          "-150)", _modern_profiles(table)),
         ("layers at more than one place; each counts where it is said to be",
-         _moving_profiles(table)),
+         _profiles_at_places(table)),
     ):  # fmt: skip
         if names:
             found.append(f"profiles with {text}: {len(names)} ({_few(names)})")
@@ -254,7 +254,7 @@ def _modern_profiles(table: pd.DataFrame) -> list[str]:
     return sorted(map(str, groups.all().index[groups.all() & (groups.size() > 1)]))
 
 
-def _moving_profiles(table: pd.DataFrame) -> list[str]:
+def _profiles_at_places(table: pd.DataFrame) -> list[str]:
     places = table[["profile", "lat", "lon"]].drop_duplicates()["profile"]
     return sorted(set(places[places.duplicated()].astype(str)))
 

@@ -217,7 +217,7 @@ def _fit(
     accept = target_acceptance(spec.sampler, design)
     try:
         draws = sample_with_retry(
-            compiled, sampler, target_accept=accept, divergences_max=0,
+            compiled, sampler, target_accept=accept, divergences_max=spec.gate.divergences_max,
             say=lambda text: say(f"{name}: {text}"),
         )  # fmt: skip
     except SamplingInterrupted:

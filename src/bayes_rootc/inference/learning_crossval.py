@@ -216,7 +216,7 @@ def _sampled(spec: JointSpec, problem: FlowProblem, seed: int, say: Say) -> Draw
     compiled = compile_model(FLOW.build(spec, problem))
     draws = sample_with_retry(
         compiled, sampler, target_accept=FLOW.target_accept(spec.sampler, problem),
-        divergences_max=0, say=say,
+        divergences_max=spec.gate.divergences_max, say=say,
     )  # fmt: skip
     return replace(draws, posterior=label(draws.posterior, problem))
 

@@ -94,7 +94,7 @@ def layer_log_likelihood(
         nodes = likelihood.nodes
         return np.asarray(_log_likelihood(mu, tau, nodes.theta, nodes.log_weight))
     of_layers = np.ascontiguousarray(np.broadcast_to(place, mu.shape))
-    return np.asarray(_shaped_log_likelihood(mu, tau, of_layers, likelihood.knots.as_read()))
+    return np.asarray(_shaped_log_likelihood(mu, tau, of_layers, likelihood.knots.as_read))
 
 
 @numba.njit

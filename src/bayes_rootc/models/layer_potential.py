@@ -83,8 +83,8 @@ def layer_potential(
         by_layer: Any = log_marginal(mu, tau, theta, log_weight)
     else:
         names = ("node_order", "node_theta", "node_log_weight")
-        named = zip(knots.as_read(), names, strict=True)
-        nodes_as_read = [shared(one, name=name) for one, name in named]
+        named = zip(knots.as_read, names, strict=True)
+        nodes_as_read = [shared(one, name=name, borrow=True) for one, name in named]
         ln_shape = knots.table.ln_shape
         of_layers = pt.zeros_like(mu) + shape.ln_shape
         if shape.slope is not None:

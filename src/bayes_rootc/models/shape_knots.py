@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ class ShapeKnots:
         table, nodes = self.table.of(rows), self.nodes.of(rows)
         return replace(self, table=table, nodes=nodes, depth=self.depth[rows])
 
+    @cached_property
     def as_read(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
         """Order of the layers (N,), node positions and log weights (M, N, W): as the kernel reads.
 

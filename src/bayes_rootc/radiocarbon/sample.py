@@ -81,7 +81,7 @@ class SampleTurnover:
     def is_reachable(self) -> bool:
         """Whether a pool comes as near as its error; else the answer rests on heavy tails alone."""
         low, high = self.reachable
-        error = float(error_scale(np.array([self.sd]), DEFAULT_SD, FLOOR_SD, MODEL_SD)[0])
+        error = float(_error_scale(self.sd)[0])
         return low - error <= self.delta14c <= high + error
 
 
@@ -147,8 +147,7 @@ def sample_turnover(
     theta = theta_grid(step=GRID_STEP)
     time = sample_time(year)
     table = build_mixtures([zone], [time], theta, [mixture], received)[0]
-    measured = np.array([np.nan if sd is None else sd])
-    scale = error_scale(measured, DEFAULT_SD, FLOOR_SD, MODEL_SD)
+    scale = _error_scale(sd)
     _check_reachable(float(delta14c), float(year), zone, table.delta14c, float(scale[0]))
     log_density = log_likelihood_grid(table, [delta14c], scale, STUDENT_T_DF)[0]
     mass = np.exp(log_density - log_density.max()) * trapezoid_weights(theta)
@@ -166,6 +165,12 @@ def sample_turnover(
         density=mass / trapezoid_weights(theta),
         reachable=(float(table.delta14c.min()), float(table.delta14c.max())),
     )
+
+
+def _error_scale(sd: float | None) -> Floats:
+    """Measurement error of one sample and that of the model in quadrature, ‰, shape (1,)."""
+    measured = np.array([np.nan if sd is None else sd])
+    return error_scale(measured, DEFAULT_SD, FLOOR_SD, MODEL_SD)
 
 
 def _check_arguments(delta14c: float, year: float, sd: float | None, level: float) -> None:

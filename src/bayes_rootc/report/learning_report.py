@@ -46,7 +46,7 @@ FIGURES = {
     "dependence": LearningFigure(
         "Partial dependence",
         "Mean prediction of the fit to all rows where one predictor is set to a value; flat where "
-        "that fit makes no use of what is important in the folds.",
+        "that fit left it out, for it is too alike another one (importance is of other rows).",
         "dependence", figures.dependence,
     ),
     "curve": LearningFigure(

@@ -16,7 +16,8 @@ from bayes_rootc.report.figures import maps as figures
 from bayes_rootc.report.map_tables import ENGINES
 
 COLOURS_NOTE = (
-    "Red: median below 0. Grey: not mapped. White: above 0, but below the scale (next to nothing)."
+    "Red, with dots where it prevails: median below 0. Grey: not mapped. White: above 0, but below "
+    "the scale (next to nothing)."
 )
 
 

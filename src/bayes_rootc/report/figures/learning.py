@@ -31,7 +31,7 @@ UNITS = {
 """Target → its name, and the unit of the scale it is learned on."""
 
 PREDICTOR_UNITS = {
-    **dict.fromkeys(("bio01", "bio02", *(f"bio{i:02d}" for i in range(4, 12))), "°C"),
+    **dict.fromkeys((f"bio{i:02d}" for i in (1, 2, *range(4, 12))), "°C"),
     **dict.fromkeys(("bio03", "bio15", "soil_clay", "soil_organic_carbon"), "%"),
     "bio12": "mm yr⁻¹", "bio13": "mm month⁻¹", "bio14": "mm month⁻¹",
     **dict.fromkeys(("bio16", "bio17", "bio18", "bio19"), "mm quarter⁻¹"),
